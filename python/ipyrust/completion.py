@@ -1,0 +1,87 @@
+"""Completion and inspection: what a client asks while a person types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import IPCompleter, provisionalcompleter, rectify_completions
+from IPython.utils.tokenutil import token_at_cursor
+
+if TYPE_CHECKING:
+    from ipyrust.shell import ZMQInteractiveShell
+
+TYPES_KEY = "_jupyter_types_experimental"  # The specification's name for what JupyterLab reads.
+
+_quick: dict[int, IPCompleter] = {}
+
+
+def complete(
+    shell: ZMQInteractiveShell, code: str, cursor_position: int | None, *, quick: bool = False
+) -> dict[str, Any]:
+    """The content of `complete_reply`; `quick` does without jedi, which may take seconds."""
+    if cursor_position is None:
+        cursor_position = len(code)
+    completer = _quick_completer(shell) if quick else shell.Completer
+    with provisionalcompleter():
+        found = list(rectify_completions(code, completer.completions(code, cursor_position)))
+    start = found[0].start if found else cursor_position
+    end = found[0].end if found else cursor_position
+    types = [
+        {
+            "start": item.start,
+            "end": item.end,
+            "text": item.text,
+            "type": item.type,
+            "signature": item.signature,
+        }
+        for item in found
+    ]
+    return {
+        "status": "ok",
+        "matches": [item.text for item in found],
+        "cursor_end": end,
+        "cursor_start": start,
+        "metadata": {TYPES_KEY: types},
+    }
+
+
+def inspect(
+    shell: ZMQInteractiveShell,
+    code: str,
+    cursor_position: int | None,
+    detail_level: int = 0,
+    omit_sections: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The content of `inspect_reply`."""
+    if cursor_position is None:
+        cursor_position = len(code)
+    name = token_at_cursor(code, cursor_position)
+    reply: dict[str, Any] = {"status": "ok", "data": {}, "metadata": {}, "found": False}
+    try:
+        reply["data"] = shell.object_inspect_mime(
+            name, detail_level=detail_level, omit_sections=omit_sections
+        )
+        if not shell.enable_html_pager:
+            reply["data"].pop("text/html", None)
+        reply["found"] = True
+    except KeyError:
+        pass  # There is no such name.
+    return reply
+
+
+def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:
+    # One of its own: the shell's may be in the middle of something on the main thread.
+    completer = _quick.get(id(shell))
+    if completer is None:
+        completer = IPCompleter(
+            shell=shell,
+            namespace=shell.user_ns,
+            global_namespace=shell.user_global_ns,
+            parent=shell,
+            use_jedi=False,
+        )
+        completer.custom_completers = shell.Completer.custom_completers
+        _quick[id(shell)] = completer
+    completer.namespace = shell.user_ns
+    completer.use_jedi = False
+    return completer

@@ -1,0 +1,139 @@
+"""What debugpy does to this process: started once, kept tracing, asked for its variables.
+
+The `Tracer` owns everything global that debugging changes: the adapter's port, the
+`breakpoint()` hook, the shell's treatment of leading empty lines. All of it is put back by
+`detach`, except that debugpy itself stays loaded: it cannot be unloaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import available
+from .client import DebugError, hide_from_debugger
+
+MISSING = "debugpy is not installed; run `pip install 'ipyrust[debug]'` and restart the kernel"
+
+# Threads of IPython and of ours that are no part of what a person debugs.
+_HIDDEN_THREADS = ("ipyrust-", "IPythonHistorySavingThread", "control")
+_RUNNING, _SUSPENDED, _NO_STEP = 1, 2, -1  # As pydevd_constants; its names are not public.
+
+
+def load_debugpy() -> Any:
+    """Import debugpy and, with it, the pydevd it carries."""
+    if (loaded := sys.modules.get("debugpy.server.api")) is not None:
+        return loaded
+    if not available():
+        raise DebugError(MISSING)
+    # pydevd takes `breakpoint()` over when it is imported, debugging or not.
+    breakpointhook = sys.breakpointhook
+    # It warns on stderr about frozen modules, which concern the standard library's own sources.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    try:
+        return importlib.import_module("debugpy.server.api")
+    except ImportError as error:
+        raise DebugError(f"debugpy cannot be imported: {error}") from error
+    finally:
+        sys.breakpointhook = breakpointhook
+
+
+class Tracer:
+    """debugpy within this process."""
+
+    def __init__(
+        self, shell: Any, after_stop: Callable[[], None], on_interrupt: Callable[[], None]
+    ) -> None:
+        """Tell what only this process sees.
+
+        `after_stop` is called when a cell ended and nothing is stopped in the debugger;
+        `on_interrupt`, by a signal handler, when an interrupt finds a cell in the debugger's hands.
+        """
+        self._shell = shell
+        self._after_stop = after_stop
+        self._on_interrupt = on_interrupt
+        self._debugpy: Any = None
+        self._address: tuple[str, int] | None = None
+        self._breakpointhook: Any = None
+        self._empty_lines: tuple[int, Any] | None = None
+
+    def listen(self) -> tuple[str, int]:
+        """Start debugpy's adapter if it does not run yet; the address it listens at."""
+        if self._address is None:
+            debugpy = self._debugpy = load_debugpy()
+            hide_from_debugger(threading.current_thread())
+            for thread in threading.enumerate():
+                if thread.name.startswith(_HIDDEN_THREADS):
+                    hide_from_debugger(thread)
+            # A child that waits for a debugger no notebook frontend attaches would wait for ever.
+            debugpy.configure(subProcess=False)
+            try:
+                host, port = debugpy.listen(("127.0.0.1", 0))
+            except Exception as error:
+                raise DebugError(f"debugpy did not start: {error}") from error
+            # This thread has to run while everything else is stopped.
+            debugpy.trace_this_thread(False)
+            self._address = (host, int(port))
+        return self._address
+
+    def attach(self) -> None:
+        """A client is attached: cells keep their line numbers, `breakpoint()` stops in it."""
+        if self._breakpointhook is not None:
+            return
+        self._breakpointhook = sys.breakpointhook
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = self._debugpy.breakpoint
+        self._shell.events.register("pre_execute", self._before_cell)
+        self._shell.events.register("post_execute", self._after_cell)
+        _interrupt_listeners().append(self._on_interrupt)
+        transforms = self._shell.input_transformer_manager.cleanup_transforms
+        for index, transform in enumerate(transforms):
+            if getattr(transform, "__name__", "") == "leading_empty_lines":
+                self._empty_lines = index, transforms.pop(index)
+                break
+
+    def detach(self) -> None:
+        """No client is attached any longer: everything is as before."""
+        if self._breakpointhook is None:
+            return
+        sys.breakpointhook, self._breakpointhook = self._breakpointhook, None
+        self._shell.events.unregister("pre_execute", self._before_cell)
+        self._shell.events.unregister("post_execute", self._after_cell)
+        _interrupt_listeners().remove(self._on_interrupt)
+        if self._empty_lines is not None:
+            self._shell.input_transformer_manager.cleanup_transforms.insert(*self._empty_lines)
+            self._empty_lines = None
+
+    def _before_cell(self) -> None:
+        """Undo what an interrupt did to this thread's tracing.
+
+        An exception that leaves a trace function switches tracing off for its thread, and
+        KeyboardInterrupt leaves pydevd's whenever a person interrupts a stopped or traced cell.
+        """
+        info = getattr(threading.current_thread(), "additional_info", None)
+        if info is not None and not info.is_in_wait_loop:
+            # Otherwise the next cell would stop at once, where nobody set a breakpoint.
+            if info.pydev_state == _SUSPENDED:
+                info.pydev_state = _RUNNING
+            info.pydev_step_cmd = _NO_STEP
+            info.pydev_step_stop = None
+        if sys.version_info < (3, 12) and sys.gettrace() is None:
+            self._debugpy.trace_this_thread(True)
+
+    def _after_cell(self) -> None:
+        if not any(
+            getattr(thread, "additional_info", None) is not None
+            and thread.additional_info.is_in_wait_loop  # type: ignore[attr-defined]
+            for thread in threading.enumerate()
+        ):
+            self._after_stop()
+
+
+def _interrupt_listeners() -> list[Callable[[], None]]:
+    from ipyrust.interrupts import interrupts
+
+    return interrupts.when_held

@@ -1,0 +1,258 @@
+"""What Control-C does: the only `SIGINT` handler, and the reasons why it loses nothing.
+
+An interrupt is a real signal to the main thread. CPython notes it at once and calls our handler
+between two bytecodes of the main thread, or out of a system call that waits. The handler has to
+decide where it landed, and that question is answered from the stack itself, not from flags that
+could lag behind: a call through `guarded` or `guarded_cell` is a *region*, and an interrupt may be
+raised exactly while such a call is on the stack, since its caller stands ready to catch it. Hence
+neither asyncio's own code nor the serve loop is ever torn by a `KeyboardInterrupt`.
+
+The life of a cell, and what becomes of an interrupt in each part of it:
+
+1. *Being taken.* The client has seen `busy`, we have not seen the request. `taking` was set before
+   the queue was asked, so the interrupt is kept in `_early` and `begin` hands it to the cell.
+2. *Begun, its code not started.* IPython's hooks run here and IPython swallows whatever they raise.
+   Therefore `Cell.came` is set by every interrupt, and `before_code` raises if one came, as the
+   very first thing the cell's code does. (`started` is set before `came` is read; an interrupt
+   after that finds the region on the stack and is raised itself.)
+3. *Its code is on the stack.* Raised there: Python unwinds it, IPython shows it.
+4. *It awaits.* Its region is entered and not on the stack. The loop is asked (thread-safely, so it
+   wakes from its selector) to cancel the task that the cell runs in; `CancelledError` is shown as
+   `KeyboardInterrupt` (`is_cancelled`). A cell that has ended by then is not active any more and
+   nothing is cancelled: between the end of a region and `end` there is no await, so an active cell
+   that the loop sees is one that waits inside its region. If foreign code (another task, a comm's
+   callback) happens to run right now, it is interrupted too: it may be what blocks the loop.
+5. *Ended.* The interrupt is dropped, as it is when the kernel is idle.
+
+Two kinds of code swallow what is raised in them: destructors and callbacks of C code (Python prints
+"Exception ignored in" and goes on), and the debugger's tracing functions (which stop tracing). What
+the first kind swallows arrives at `sys.unraisablehook`; the second kind is seen on the stack and
+nothing is raised. In both cases the cell is *owed* an interrupt: a helper thread sends the signal
+again, every few milliseconds, until it was raised in code that can take it or the cell has ended.
+
+A signal handler that a cell installs is obeyed while the cell runs and replaced by ours at its end.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from types import CodeType, FrameType
+from typing import Any, TypeVar
+
+from ipyrust import _core
+
+T = TypeVar("T")
+
+RESEND_FIRST = 0.002  # Seconds; long enough for a destructor or a tracing function to return.
+RESEND_SLOWEST = 0.05  # While the debugger holds the cell, which may be for hours.
+
+
+class Cell:
+    """What interrupts need to know of the running cell."""
+
+    __slots__ = ("came", "cancels", "entered", "loop", "owed", "started", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
+        self.loop = loop
+        self.task = task
+        self.came = False  # An interrupt arrived while this cell was the active one.
+        self.entered = False  # Its region was entered.
+        self.started = False  # Its first line of code was reached.
+        self.owed = False  # An interrupt was swallowed by code that cannot take it.
+        self.cancels = 0
+
+
+class Interrupts:
+    """The policy of one process; only the main thread calls it."""
+
+    def __init__(self) -> None:
+        self.cell: Cell | None = None
+        self.taking = False
+        self._early = False
+        self._resending = False
+        self._handler = self._on_signal
+        self._unraisable: Callable[[Any], Any] | None = None
+        self._main = _thread.get_ident()
+        # Whether requests wait behind a callback that does not end; the serve loop knows.
+        self.is_blocked: Callable[[], bool] = lambda: False
+        # Called when the main shell is idle: cells of subshells may want the interrupt.
+        self.when_idle: list[Callable[[], None]] = []
+        # Whether an interrupt has cancelled the cell of a subshell's thread; subshells know.
+        self.cancelled_elsewhere: Callable[[], bool] = lambda: False
+        # Called when the debugger holds the cell: it has to let go, or it would hold for ever.
+        self.when_held: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Handle `SIGINT` from now on."""
+        self._main = _thread.get_ident()
+        signal.signal(signal.SIGINT, self._handler)
+        self._unraisable = sys.unraisablehook
+        sys.unraisablehook = self._on_unraisable
+
+    # The life of a cell.
+
+    def begin(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> Cell:
+        """A cell has been taken; interrupts are its own from here on."""
+        cell = Cell(loop, task)
+        self.cell = cell  # First: from here on `_early` is not written any more.
+        if self._early:
+            cell.came = True
+        self._early = False
+        self.taking = False
+        return cell
+
+    def taken_other(self) -> None:
+        """What was taken is not a cell, or nothing: an interrupt meanwhile meant nobody."""
+        self.taking = False
+        self._early = False
+
+    async def guarded_cell(self, cell: Cell, work: Awaitable[T]) -> T:
+        """Await the work of a cell; interrupts are raised in it."""
+        cell.entered = True
+        return await work
+
+    def guarded(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function; interrupts are raised in it."""
+        return function(*args)
+
+    def before_code(self) -> None:
+        """The code of a cell is about to run; an interrupt that came too early is raised."""
+        cell = self.cell
+        if cell is None or cell.started or _thread.get_ident() != self._main:
+            return
+        cell.started = True
+        if cell.came:
+            raise KeyboardInterrupt
+
+    def is_cancelled(self) -> bool:
+        """Whether an interrupt has cancelled the cell that this thread runs."""
+        if _thread.get_ident() != self._main:
+            return self.cancelled_elsewhere()
+        return self.cell is not None and self.cell.cancels > 0
+
+    def end(self, cell: Cell) -> None:
+        """The cell has ended; what comes now is for nobody."""
+        self.cell = None
+        cell.owed = False
+        self._resending = False
+        # A task that was cancelled and goes on says so, or its next timeout misbehaves.
+        uncancel = getattr(cell.task, "uncancel", None)  # Python 3.11.
+        while cell.cancels and uncancel is not None:
+            uncancel()
+            cell.cancels -= 1
+        if signal.getsignal(signal.SIGINT) != self._handler:
+            signal.signal(signal.SIGINT, self._handler)
+
+    # Where an interrupt lands.
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        resent, self._resending = self._resending, False
+        if _core.forked():
+            # A child made by fork has no kernel; Control-C is what it is everywhere.
+            raise KeyboardInterrupt
+        cell = self.cell
+        place = _place(frame)
+        if cell is None:
+            if resent:
+                return  # Its cell has ended.
+            if self.taking:
+                self._early = True
+            elif place == _REGION or (place == _CALLBACK and self.is_blocked()):
+                raise KeyboardInterrupt
+            elif place == _OUTSIDE:
+                for listener in self.when_idle:
+                    listener()
+            return
+        if resent and not cell.owed:
+            return  # Raised already, between the sender's question and its signal.
+        cell.came = True
+        if place == _CELL:
+            cell.owed = False
+            raise KeyboardInterrupt
+        if place == _HELD:
+            self._owe(cell)
+            for listener in self.when_held:
+                listener()
+            return
+        if cell.entered:
+            cell.loop.call_soon_threadsafe(self._cancel, cell)
+        if place in (_REGION, _CALLBACK):
+            raise KeyboardInterrupt
+
+    def _cancel(self, cell: Cell) -> None:
+        if self.cell is cell and cell.task is not None:
+            cell.cancels += 1
+            cell.task.cancel()
+
+    def _on_unraisable(self, unraisable: Any) -> None:
+        cell = self.cell
+        if (
+            cell is not None
+            and not _core.forked()
+            and isinstance(unraisable.exc_value, KeyboardInterrupt)
+            and _thread.get_ident() == self._main
+        ):
+            self._owe(cell)
+        elif self._unraisable is not None:
+            self._unraisable(unraisable)
+
+    def _owe(self, cell: Cell) -> None:
+        if not cell.owed:
+            cell.owed = True
+            # Not `threading`: the interrupted code may hold the locks that it takes.
+            _thread.start_new_thread(self._resend, (cell,))
+
+    def _resend(self, cell: Cell) -> None:
+        pause = RESEND_FIRST
+        while True:
+            time.sleep(pause)
+            if not cell.owed or self.cell is not cell:
+                return
+            self._resending = True
+            _core.interrupt_main()
+            pause = min(pause * 2, RESEND_SLOWEST)
+
+
+# The places, as `_place` finds them: in the code of a cell; in a cell, but within code that would
+# swallow the exception; in a handler or callback of ours; in a task or callback of somebody; else.
+_CELL, _HELD, _REGION, _CALLBACK, _OUTSIDE = range(5)
+
+_CELL_CODE: CodeType = Interrupts.guarded_cell.__code__
+_REGION_CODE: CodeType = Interrupts.guarded.__code__
+_CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
+_HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
+_ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
+_OURS = os.path.dirname(__file__) + os.sep
+
+
+def _place(frame: FrameType | None) -> int:
+    held = False
+    foreign = False
+    # The loop's or our own bookkeeping is not to be torn when nothing around it catches.
+    bookkeeping = frame is not None and _is_bookkeeping(frame.f_code)
+    while frame is not None:
+        code = frame.f_code
+        if code is _CELL_CODE:
+            return _HELD if held else _CELL
+        if code is _REGION_CODE:
+            return _OUTSIDE if held else _REGION
+        if code is _CALLBACK_CODE:
+            return _CALLBACK if foreign and not bookkeeping and not held else _OUTSIDE
+        if code in _HELD_CODES or "pydevd" in code.co_filename:
+            held = True
+        foreign = foreign or not _is_bookkeeping(code)
+        frame = frame.f_back
+    return _OUTSIDE
+
+
+def _is_bookkeeping(code: CodeType) -> bool:
+    return code.co_filename.startswith((_ASYNCIO, _OURS))
+
+
+interrupts = Interrupts()

@@ -1,0 +1,100 @@
+"""The process: crash reports, signals that end it, and the way out.
+
+The way out is one function, `leave`. It runs what `atexit` holds (IPython closes its history
+there), sends what is left to send, ends the children and leaves by `_exit`, because Python's own
+way waits for threads that may never end. A thread watches: whatever hangs, the process is gone in
+time.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ipyrust import _core
+
+GRACE = 3.0  # Seconds a busy kernel has to end after it was told to; jupyter_client waits 5.
+SEND_GRACE = 1.0  # Of these, for clients that are slow to take the last messages.
+CHILDREN_GRACE = 0.5  # For child processes, between being asked and being made to.
+
+
+class Process:
+    """What the kernel's process needs at its beginning and its end."""
+
+    def __init__(self, core: _core.Kernel) -> None:
+        self._core = core
+        self._leaving = False
+        self._pid = os.getpid()
+        self._cancelled = False
+
+    def install(self) -> None:
+        """Report crashes on the original stderr, dump stacks on SIGUSR1, leave on SIGTERM."""
+        descriptor = self._core.original_stderr
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            faulthandler.enable(descriptor)
+            if hasattr(signal, "SIGUSR1"):
+                faulthandler.register(signal.SIGUSR1, file=descriptor, all_threads=True)
+        self._keep_crash_reports(descriptor)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+
+    def leave(self, code: int = 0) -> None:
+        """End the process; does not return."""
+        if self._leaving or os.getpid() != self._pid:
+            # A second call comes from within the first (a signal during `atexit`): go.
+            os._exit(code)
+        self._leaving = True
+        self.leave_within(GRACE, code)
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        with contextlib.suppress(BaseException):
+            _core.end_children(CHILDREN_GRACE)
+        with contextlib.suppress(BaseException):
+            self._core.close(SEND_GRACE)
+        os._exit(code)
+
+    def leave_within(self, seconds: float, code: int = 0) -> None:
+        """Whatever happens, the process is gone after this time."""
+
+        def watch() -> None:
+            time.sleep(seconds)
+            if os.getpid() == self._pid and not self._cancelled:
+                with contextlib.suppress(BaseException):
+                    _core.end_children(0)
+                os._exit(code)
+
+        _thread.start_new_thread(watch, ())
+
+    def cancel(self) -> None:
+        """The process goes on: an embedded kernel has ended, its program has not."""
+        self._cancelled = True
+
+    def _on_terminate(self, number: int, frame: Any) -> None:
+        if _core.forked() or os.getpid() != self._pid:
+            # A child made by fork dies of it as any process does.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        self.leave(0)
+
+    def _keep_crash_reports(self, descriptor: int) -> None:
+        # `faulthandler.enable()` in a cell would choose `sys.stderr`: a pipe to ourselves, and
+        # we would not be there any more to read it.
+        enable: Callable[..., None] = faulthandler.enable
+
+        def enable_on_original(
+            file: Any = descriptor, all_threads: bool = True, **more: Any
+        ) -> None:
+            enable(file, all_threads, **more)
+
+        faulthandler.enable = enable_on_original

@@ -1,0 +1,261 @@
+"""The serve loop: requests of a queue, one after the other, on the loop of the calling thread.
+
+Cells run one after the other. While a cell awaits, everything else that arrives (comm messages of
+widgets above all) is handled in between; a cell that arrives then waits its turn here. Requests are
+handled in one long-lived task, so a `ContextVar` that one cell sets is seen by the next.
+
+`ControlThread` does what has to work while a cell computes: the control channel's requests, and
+completions and inspections that the main thread keeps waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import select
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ipyrust import context, handlers
+from ipyrust.execution import execute
+from ipyrust.interrupts import interrupts
+from ipyrust.shell import text_of
+
+if TYPE_CHECKING:
+    from ipyrust._core import Request, RequestQueue
+    from ipyrust.kernel import Kernel
+
+OVERDUE = 0.3  # Seconds a question waits for the main thread before it is answered beside it.
+LOOK_EVERY = 0.1  # Seconds between looks for such questions, while cells run.
+QUIET_AFTER = 5.0  # Seconds without a cell after which nobody looks until there is one again.
+
+
+async def serve(kernel: Kernel, queue: RequestQueue, *, on_main: bool = False) -> None:
+    """Answer the requests of a queue until it is closed or `Server.stop` was called."""
+    await Server(kernel, queue, on_main=on_main).run()
+
+
+class Server:
+    """Answers the requests of one queue; it belongs to the thread whose loop runs it."""
+
+    def __init__(self, kernel: Kernel, queue: RequestQueue, *, on_main: bool) -> None:
+        self._kernel = kernel
+        self._queue = queue
+        self._on_main = on_main
+        self._loop: asyncio.AbstractEventLoop
+        self._stopped = False
+        # Set while `run` waits for the queue's descriptor.
+        self._ready: asyncio.Future[None] | None = None
+        # Cells that arrived while another awaited, and the context requests are handled in then.
+        self._cells: deque[Request] = deque()
+        self._between: contextvars.Context | None = None
+
+    async def run(self) -> None:
+        """Serve until the queue is closed or `stop` is called."""
+        self._loop = asyncio.get_running_loop()
+        descriptor = self._queue.fileno()
+        self._loop.add_reader(descriptor, self._on_readable)
+        try:
+            while not self._stopped:
+                request = self._next()
+                if request is not None:
+                    await self._answer(request)
+                elif self._queue.closed:
+                    break
+                else:
+                    self._ready = self._loop.create_future()
+                    await self._ready
+        finally:
+            self._loop.remove_reader(descriptor)
+
+    def stop(self) -> None:
+        """Stop after the request in hand; from the thread of the loop."""
+        self._stopped = True
+        self._wake()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have arrived that nobody has taken in hand."""
+        return len(self._cells) + len(self._queue)
+
+    def _next(self) -> Request | None:
+        if self._on_main:
+            # Before the request is taken: its client may interrupt it before we see it.
+            interrupts.taking = True
+        request = self._cells.popleft() if self._cells else self._queue.try_next()
+        if self._on_main and (request is None or request.type != "execute_request"):
+            interrupts.taken_other()
+        return request
+
+    def _wake(self) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None and not ready.done():
+            ready.set_result(None)
+
+    def _on_readable(self) -> None:
+        if self._between is None:
+            self._wake()
+            return
+        # A cell awaits: what is no cell is handled now.
+        request = self._queue.try_next()
+        if request is None:
+            if self._queue.closed:
+                self._loop.remove_reader(self._queue.fileno())
+        elif request.type == "execute_request":
+            self._cells.append(request)
+        else:
+            # In a copy: nothing of it changes the context of the cell.
+            self._between.copy().run(self._answer_other, request)
+
+    async def _answer(self, request: Request) -> None:
+        if request.type != "execute_request":
+            self._answer_other(request)
+            return
+        self._kernel.app.cell_begins()
+        context.begin(request.parent)
+        self._between = contextvars.copy_context()
+        with request:
+            try:
+                reply = await execute(self._kernel, request, on_main=self._on_main)
+                if request_aborts(request, reply):
+                    self._abort_cells()
+            except Exception as error:
+                self._failed(request, error)
+            finally:
+                self._between = None
+                if self._on_main:
+                    interrupts.taken_other()
+        self._kernel.app.cell_ended()
+        # Tasks that cells have started get their turn also when cells come without a pause.
+        await asyncio.sleep(0)
+
+    def _abort_cells(self) -> None:
+        while self._cells:
+            with self._cells.popleft() as request:
+                request.reply({"status": "aborted"}, metadata={"status": "aborted"})
+
+    def _answer_other(self, request: Request) -> None:
+        context.begin(request.parent)
+        handler = handlers.SHELL.get(request.type)
+        with request:
+            try:
+                legacy = self._kernel.shell_handlers.get(request.type)
+                if legacy is not None:
+                    interrupts.guarded(
+                        legacy, self._kernel.shell_stream, [], handlers.message(request)
+                    )
+                elif handler is None:
+                    self._kernel.log.warning("unknown request on shell: %s", request.type)
+                else:
+                    reply = interrupts.guarded(handler, self._kernel, request)
+                    if reply is not None and not request.replied:
+                        request.reply(reply)
+            except (Exception, KeyboardInterrupt, SystemExit) as error:
+                self._failed(request, error)
+        if request.type == "shutdown_request":
+            self._kernel.app.stop()
+
+    def _failed(self, request: Request, error: BaseException) -> None:
+        fail(self._kernel, request, error)
+
+
+def request_aborts(request: Request, reply: dict[str, Any]) -> bool:
+    """Whether the cells behind this one are not to be run."""
+    content = request.content
+    return (
+        reply["status"] == "error"
+        and not content.get("silent", False)
+        and bool(content.get("stop_on_error", True))
+    )
+
+
+def fail(kernel: Kernel, request: Request, error: BaseException) -> None:
+    """A handler has failed: say so to the client and to the log."""
+    kernel.log.error("%s failed", request.type, exc_info=error)
+    if not request.replied and request.type.endswith("_request"):
+        import traceback
+
+        request.reply(
+            {
+                "status": "error",
+                "ename": type(error).__name__,
+                "evalue": text_of(error),
+                "traceback": traceback.format_exception(type(error), error, error.__traceback__),
+            }
+        )
+
+
+class ControlThread(threading.Thread):
+    """Answers the control channel; started and ended by the application.
+
+    It sleeps without limit unless cells have run lately; `poke` wakes it.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(name="ipyrust-control", daemon=True)
+        # As the debugger's own threads: it is never stopped nor shown.
+        self.pydev_do_not_trace = True
+        self.is_pydev_daemon_thread = True
+        self._kernel = kernel
+        self._poke_read, self._poke_write = os.pipe()
+        os.set_blocking(self._poke_read, False)
+        os.set_blocking(self._poke_write, False)
+        self._last_cell = 0.0
+        self._looking = False
+
+    def cell_begins(self) -> None:
+        """The main thread starts a cell; questions may become overdue from here on."""
+        self._last_cell = time.monotonic()
+        if not self._looking:
+            self._looking = True
+            os.write(self._poke_write, b"c")
+
+    def run(self) -> None:
+        queue = self._kernel.core.control
+        poll = select.poll()
+        poll.register(queue.fileno(), select.POLLIN)
+        poll.register(self._poke_read, select.POLLIN)
+        while not queue.closed:
+            if not poll.poll(LOOK_EVERY * 1000 if self._looking else None):
+                self._look()
+                continue
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._poke_read, 64)
+            while (request := queue.try_next()) is not None:
+                self._answer(request, handlers.CONTROL)
+
+    def _look(self) -> None:
+        if not self._kernel.app.cell_runs:
+            if time.monotonic() - self._last_cell > QUIET_AFTER:
+                self._looking = False
+                # A cell that began just now has seen `_looking` and has not poked.
+                self._looking = time.monotonic() - self._last_cell <= QUIET_AFTER
+            return
+        queue = self._kernel.core.shell
+        while (request := queue.try_next_overdue(OVERDUE)) is not None:
+            self._answer(request, handlers.BESIDE_A_CELL, metadata={"ipyrust": {"partial": True}})
+
+    def _answer(
+        self,
+        request: Request,
+        table: dict[str, handlers.Handler],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        context.set_parent(request.parent)
+        handler = table.get(request.type)
+        with request:
+            try:
+                if handler is None:
+                    self._kernel.log.warning("unknown request on control: %s", request.type)
+                else:
+                    reply = handler(self._kernel, request)
+                    if reply is not None and not request.replied:
+                        request.reply(reply, metadata=metadata)
+            except (Exception, SystemExit) as error:
+                fail(self._kernel, request, error)
+        if request.type == "shutdown_request":
+            self._kernel.app.stop()

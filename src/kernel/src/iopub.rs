@@ -1,0 +1,300 @@
+//! What everybody sees: streams, displays, results, errors, and whether the
+//! kernel is busy.
+//!
+//! Publishing never waits and never encodes; it appends under one lock, taken
+//! before the outbox's, so that the order within a parent is the order of calls.
+
+use crate::descriptors::Descriptors;
+use crate::outbox::{Outbound, Outbox, Outgoing, lock};
+use crate::process::{forked, write_plainly};
+use crate::protocol::{ExecutionState, MessageType, RawJson, Status, Stream, StreamName};
+use crate::request::Parent;
+use crate::streams::{Piece, Streams};
+use bytes::Bytes;
+use rustix::fd::RawFd;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Publishes on IOPub.
+#[derive(Clone)]
+pub struct IoPub(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    outbox: Arc<Outbox>,
+    /// `kernel.<ident>.`, before the type of the message.
+    prefix: String,
+}
+
+#[derive(Default)]
+struct State {
+    streams: Streams,
+    descriptors: Option<Descriptors>,
+    /// When the I/O thread will look at the streams by itself.
+    planned: Option<Instant>,
+    /// The requests the main shell is answering, the latest last.
+    running: Vec<Arc<Parent>>,
+    /// The last one that ended: what descriptors receive now is still its output.
+    last: Option<Arc<Parent>>,
+}
+
+impl IoPub {
+    pub(crate) fn new(outbox: Arc<Outbox>, ident: &str, descriptors: Option<Descriptors>) -> IoPub {
+        let state = State {
+            descriptors,
+            ..State::default()
+        };
+        IoPub(Arc::new(Inner {
+            state: Mutex::new(state),
+            outbox,
+            prefix: format!("kernel.{ident}."),
+        }))
+    }
+
+    /// Publishes a message after all text its parent has written.
+    pub fn publish(
+        &self,
+        message_type: &MessageType,
+        content: RawJson,
+        metadata: Option<RawJson>,
+        buffers: Vec<Bytes>,
+        parent: Option<&Arc<Parent>>,
+    ) {
+        let topic = self.topic(message_type.as_str());
+        self.publish_on(topic, message_type, content, metadata, buffers, parent);
+    }
+
+    /// Publishes a message under a topic of the caller's.
+    pub fn publish_on(
+        &self,
+        topic: Bytes,
+        message_type: &MessageType,
+        content: RawJson,
+        metadata: Option<RawJson>,
+        buffers: Vec<Bytes>,
+        parent: Option<&Arc<Parent>>,
+    ) {
+        if forked() {
+            return;
+        }
+        let mut message = Outbound::new(message_type.clone(), content, parent);
+        message.metadata = metadata.unwrap_or_else(RawJson::empty);
+        message.buffers = buffers;
+        let mut state = lock(&self.0.state);
+        self.flush_of(&mut state, parent);
+        self.0.outbox.publish(topic, message, false);
+    }
+
+    /// Writes text to a stream. It never waits; who writes without end should
+    /// ask [`IoPub::is_full`] and [`IoPub::wait_for_room`].
+    pub fn write(&self, name: StreamName, text: &str, parent: Option<&Arc<Parent>>) {
+        if forked() {
+            write_plainly(name, text);
+            return;
+        }
+        let mut state = lock(&self.0.state);
+        // What C code or a child has printed comes before, but not into the
+        // middle of a line: `print` writes its text and its end apart.
+        if !state.streams.in_line(parent) {
+            self.read_descriptors(&mut state);
+        }
+        self.append(&mut state, name, text, parent);
+    }
+
+    fn append(
+        &self,
+        state: &mut State,
+        name: StreamName,
+        text: &str,
+        parent: Option<&Arc<Parent>>,
+    ) {
+        let now = Instant::now();
+        self.0.outbox.add_backlog(text.len());
+        state.streams.append(name, text, parent, now);
+        self.plan(state, now);
+    }
+
+    /// Has the I/O thread come in time for the streams.
+    fn plan(&self, state: &mut State, now: Instant) {
+        if let Some(deadline) = state.streams.deadline()
+            && state.planned.is_none_or(|planned| deadline < planned)
+        {
+            state.planned = Some(deadline);
+            self.0.outbox.wake.notify(deadline <= now);
+        }
+    }
+
+    /// Has pending text leave soon, also a line without its end.
+    pub fn flush(&self) {
+        if forked() {
+            return;
+        }
+        let mut state = lock(&self.0.state);
+        let now = Instant::now();
+        state.streams.flush(now);
+        self.plan(&mut state, now);
+    }
+
+    /// Whether so much waits to be sent that writers should wait.
+    pub fn is_full(&self) -> bool {
+        !forked() && self.0.outbox.is_full()
+    }
+
+    /// Waits for room, at most this long; whether there is room.
+    pub fn wait_for_room(&self, slice: Duration) -> bool {
+        forked() || self.0.outbox.wait_for_room(slice)
+    }
+
+    /// Waits until what was published so far has been handed to the network;
+    /// whether it was, in this time.
+    pub fn drain(&self, timeout: Duration) -> bool {
+        if forked() {
+            return true;
+        }
+        let deadline = Instant::now() + timeout;
+        self.flush();
+        while self.0.outbox.backlog() > 0 || !self.0.outbox.is_empty() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            self.0.outbox.wake.notify(true);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    fn topic(&self, name: &str) -> Bytes {
+        Bytes::from(format!("{}{name}", self.0.prefix))
+    }
+
+    /// A request begins to be answered: busy.
+    pub(crate) fn begin(&self, parent: &Arc<Parent>, main_shell: bool) {
+        let mut state = lock(&self.0.state);
+        // What was printed until now belongs to what ran until now.
+        self.read_descriptors(&mut state);
+        if main_shell {
+            state.running.push(Arc::clone(parent));
+        }
+        self.status(ExecutionState::Busy, Some(parent));
+    }
+
+    /// A request has been answered: its text, then idle. A cell that still runs
+    /// is busy again, lest clients take the idle for its own.
+    pub(crate) fn end(&self, parent: &Arc<Parent>, main_shell: bool, after: Option<Outgoing>) {
+        let mut state = lock(&self.0.state);
+        self.flush_of(&mut state, Some(parent));
+        if main_shell {
+            state
+                .running
+                .retain(|running| !Arc::ptr_eq(running, parent));
+            state.last = Some(Arc::clone(parent));
+        }
+        self.status(ExecutionState::Idle, Some(parent));
+        if let Some(running) = state.running.last() {
+            self.status(ExecutionState::Busy, Some(running));
+        }
+        if let Some(after) = after {
+            self.0.outbox.push(after, true);
+        }
+        self.0.outbox.wake.notify(true);
+    }
+
+    /// Whether the main shell is answering a request.
+    pub(crate) fn is_busy(&self) -> bool {
+        !lock(&self.0.state).running.is_empty()
+    }
+
+    fn status(&self, execution_state: ExecutionState, parent: Option<&Arc<Parent>>) {
+        let content = RawJson::encode(&Status { execution_state });
+        let message = Outbound::new(MessageType::Status, content, parent);
+        self.0.outbox.publish(self.topic("status"), message, false);
+    }
+
+    /// `status: starting`, once in the kernel's life.
+    pub(crate) fn starting(&self) {
+        self.status(ExecutionState::Starting, None);
+    }
+
+    /// Pushes something of this parent's after all its text.
+    pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing) {
+        let mut state = lock(&self.0.state);
+        self.flush_of(&mut state, Some(parent));
+        self.0.outbox.push(outgoing, true);
+    }
+
+    /// Sends all pending text of a parent, and what the descriptors hold.
+    fn flush_of(&self, state: &mut State, parent: Option<&Arc<Parent>>) {
+        self.read_descriptors(state);
+        for piece in state.streams.take_of(parent, Instant::now()) {
+            self.send_text(piece);
+        }
+    }
+
+    fn read_descriptors(&self, state: &mut State) {
+        let Some(descriptors) = &mut state.descriptors else {
+            return;
+        };
+        let texts = descriptors.read();
+        if texts.is_empty() {
+            return;
+        }
+        let parent = state.running.last().or(state.last.as_ref()).cloned();
+        for (name, text) in texts {
+            self.append(state, name, &text, parent.as_ref());
+        }
+    }
+
+    fn send_text(&self, piece: Piece) {
+        let Piece {
+            parent, name, text, ..
+        } = piece;
+        let content = RawJson::encode(&Stream { name, text: &text });
+        let message = Outbound::new(MessageType::Stream, content, parent.as_ref());
+        // As ipykernel: streams have a topic without the kernel's id.
+        let topic = Bytes::from_static(match name {
+            StreamName::Stdout => b"stream.stdout",
+            StreamName::Stderr => b"stream.stderr",
+        });
+        self.0.outbox.publish(topic, message, false);
+        // Counted as text until now, as a message from now on.
+        self.0.outbox.subtract_backlog(text.len());
+    }
+
+    /// The I/O thread's turn: reads the descriptors if told they are readable,
+    /// sends what is due, and learns when to come again.
+    pub(crate) fn service(&self, now: Instant, readable: bool) -> Option<Instant> {
+        let mut state = lock(&self.0.state);
+        if readable {
+            self.read_descriptors(&mut state);
+        }
+        for piece in state.streams.take_due(now) {
+            self.send_text(piece);
+        }
+        state.planned = state.streams.deadline();
+        state.planned
+    }
+
+    /// When the streams are due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let mut state = lock(&self.0.state);
+        state.planned = state.streams.deadline();
+        state.planned
+    }
+
+    /// The pipes to poll, if descriptors are captured.
+    pub(crate) fn descriptors(&self) -> Option<[RawFd; 2]> {
+        lock(&self.0.state)
+            .descriptors
+            .as_ref()
+            .map(Descriptors::fds)
+    }
+
+    /// Sends all text of all parents, because the kernel ends.
+    pub(crate) fn finish(&self) {
+        let mut state = lock(&self.0.state);
+        self.read_descriptors(&mut state);
+        for piece in state.streams.take_all() {
+            self.send_text(piece);
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The kernel: what the threads of the language hold.
+
+use crate::connection::{ConnectionFile, ConnectionInfo};
+use crate::descriptors::{Descriptors, Originals};
+use crate::event::Event;
+use crate::io::IoThread;
+use crate::iopub::IoPub;
+use crate::log::Log;
+use crate::outbox::{Outbox, Outgoing, lock};
+use crate::parent::ParentWatch;
+use crate::process::{forked, with_signals_blocked};
+use crate::protocol::KernelInfo;
+use crate::queue::RequestQueue;
+use crate::registration::{RegistrationError, register};
+use crate::session::{Session, UnknownScheme};
+use crate::sockets::{SocketError, Sockets};
+use crate::stdin::Stdin;
+use crate::subshell::{Subshell, Subshells};
+use rustix::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How a kernel is to be.
+pub struct KernelOptions {
+    /// What `kernel_info_reply` says.
+    pub info: KernelInfo,
+    /// The user our headers name.
+    pub username: String,
+    /// The session our headers name; a new one if none is given.
+    pub session: Option<String>,
+    /// Whether descriptors 1 and 2 are captured.
+    pub capture: bool,
+    /// Whether the kernel ends with the process that started it.
+    pub watch_parent: bool,
+    /// Interrupts the cell that runs. The I/O thread calls it; it must not wait.
+    pub interrupt: Box<dyn Fn() + Send + Sync>,
+    /// How long after a wish to shut down the process is ended by force, unless
+    /// the kernel was closed.
+    pub shutdown_grace: Duration,
+}
+
+impl KernelOptions {
+    /// The usual ones.
+    pub fn new(info: KernelInfo, interrupt: Box<dyn Fn() + Send + Sync>) -> KernelOptions {
+        KernelOptions {
+            info,
+            username: std::env::var("USER").unwrap_or_else(|_| "username".to_owned()),
+            session: None,
+            capture: false,
+            watch_parent: false,
+            interrupt,
+            shutdown_grace: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Why a kernel did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its sockets.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// Its signatures.
+    #[error(transparent)]
+    Scheme(#[from] UnknownScheme),
+    /// Its registration.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// The system.
+    #[error("cannot start the kernel: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A running kernel.
+#[derive(Clone)]
+pub struct Kernel(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the I/O thread and the others have in common.
+pub(crate) struct Shared {
+    pub(crate) connection: ConnectionInfo,
+    pub(crate) session: String,
+    pub(crate) ident: String,
+    pub(crate) info: Mutex<KernelInfo>,
+    pub(crate) interrupt: Box<dyn Fn() + Send + Sync>,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) iopub: IoPub,
+    pub(crate) shell: RequestQueue,
+    pub(crate) control: RequestQueue,
+    pub(crate) subshells: Subshells,
+    pub(crate) stdin: Stdin,
+    pub(crate) log: Log,
+    pub(crate) originals: Originals,
+    pub(crate) captured: bool,
+    /// Raised, also by signal handlers, when the kernel shall end.
+    pub(crate) shutdown: Event,
+    /// Until when the I/O thread may take to send what is left, once closing.
+    pub(crate) closing: Mutex<Option<Instant>>,
+    pub(crate) stopped: AtomicBool,
+}
+
+impl Kernel {
+    /// Binds the sockets and starts to answer. When it returns, clients can
+    /// connect, and `kernel_info_request` and the heartbeat are answered.
+    pub fn start(file: ConnectionFile, options: KernelOptions) -> Result<Kernel, StartError> {
+        crate::process::watch_forks();
+        let (mut info, registration) = match file {
+            ConnectionFile::Connection(info) => (info, None),
+            ConnectionFile::Registration(file) => {
+                let info = ConnectionInfo {
+                    transport: file.transport,
+                    ip: file.ip.clone(),
+                    key: file.key.clone(),
+                    signature_scheme: file.signature_scheme.clone(),
+                    ..ConnectionInfo::default()
+                };
+                (info, Some(file))
+            }
+        };
+        let KernelOptions {
+            username, session, ..
+        } = &options;
+        let mut session = Session::new(
+            session.clone(),
+            username.clone(),
+            &info.signature_scheme,
+            &info.key,
+        )?;
+        // libzmq starts its threads with the first socket.
+        let sockets = with_signals_blocked(|| Sockets::bind(&mut info))?;
+        let mut headers = crate::io::Headers::new(&session);
+        if let Some(file) = registration {
+            let header = headers.next("handshake_request", std::time::SystemTime::now(), None);
+            register(&file, &info, &mut session, header, &sockets.context)?;
+        }
+        let outbox = Arc::new(Outbox::new()?);
+        let originals = Originals::keep()?;
+        let log = Log::new(originals.stderr.try_clone()?);
+        let ident = uuid::Uuid::new_v4().to_string();
+        let descriptors = options.capture.then(Descriptors::capture).transpose()?;
+        let iopub = IoPub::new(Arc::clone(&outbox), &ident, descriptors);
+        let shared = Arc::new(Shared {
+            session: session.id.clone(),
+            connection: info,
+            info: Mutex::new(options.info),
+            interrupt: options.interrupt,
+            shutdown_grace: options.shutdown_grace,
+            outbox,
+            shell: RequestQueue::new(iopub.clone(), &ident, true)?,
+            control: RequestQueue::new(iopub.clone(), &ident, false)?,
+            subshells: Subshells::default(),
+            stdin: Stdin::new(iopub.clone()),
+            iopub,
+            ident,
+            log,
+            originals,
+            captured: options.capture,
+            shutdown: Event::new()?,
+            closing: Mutex::new(None),
+            stopped: AtomicBool::new(false),
+        });
+        let ending = Arc::clone(&shared);
+        let watch = options.watch_parent.then(ParentWatch::start).flatten();
+        let io = IoThread::new(Arc::clone(&shared), sockets, session, headers, watch);
+        let thread = with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .name("ipyrust-io".to_owned())
+                .spawn(move || run(io, &ending))
+        })?;
+        Ok(Kernel(Arc::new(Inner {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// Changes what `kernel_info_reply` says.
+    pub fn set_info(&self, info: KernelInfo) {
+        *lock(&self.0.shared.info) = info;
+    }
+
+    /// What `kernel_info_reply` says.
+    pub fn info(&self) -> KernelInfo {
+        lock(&self.0.shared.info).clone()
+    }
+
+    /// Where the sockets are, with the ports that are bound.
+    pub fn connection(&self) -> &ConnectionInfo {
+        &self.0.shared.connection
+    }
+
+    /// The session our headers name.
+    pub fn session(&self) -> &str {
+        &self.0.shared.session
+    }
+
+    /// The kernel's own id, which IOPub topics carry.
+    pub fn ident(&self) -> &str {
+        &self.0.shared.ident
+    }
+
+    /// Requests for the main shell.
+    pub fn shell(&self) -> &RequestQueue {
+        &self.0.shared.shell
+    }
+
+    /// Requests that do not wait for a cell and need the language.
+    pub fn control(&self) -> &RequestQueue {
+        &self.0.shared.control
+    }
+
+    /// Where everybody listens.
+    pub fn iopub(&self) -> &IoPub {
+        &self.0.shared.iopub
+    }
+
+    /// Questions to the user.
+    pub fn stdin(&self) -> &Stdin {
+        &self.0.shared.stdin
+    }
+
+    /// Makes a subshell; some thread must serve its queue.
+    pub fn create_subshell(&self) -> std::io::Result<Subshell> {
+        let shared = &self.0.shared;
+        let queue = RequestQueue::new(shared.iopub.clone(), &shared.ident, false)?;
+        Ok(shared.subshells.add(queue))
+    }
+
+    /// Closes a subshell's queue and forgets it; whether there was one. Requests
+    /// that waited in it are answered with an error.
+    pub fn delete_subshell(&self, id: &str) -> bool {
+        let Some(queue) = self.0.shared.subshells.remove(id) else {
+            return false;
+        };
+        queue.close();
+        if !forked() {
+            let refused = Outgoing::Refused {
+                requests: queue.take_all(),
+                ename: "SubshellDeleted",
+                evalue: format!("the subshell {id} has been deleted"),
+            };
+            self.0.shared.outbox.push(refused, true);
+        }
+        true
+    }
+
+    /// The ids of the subshells there are.
+    pub fn subshells(&self) -> Vec<String> {
+        self.0.shared.subshells.ids()
+    }
+
+    /// Wishes the kernel to end, as a `shutdown_request` does: one without an
+    /// address comes out of the control queue.
+    pub fn request_shutdown(&self) {
+        self.0.shared.shutdown.raise();
+    }
+
+    /// A descriptor for signal handlers: eight bytes, a 1 in the machine's order,
+    /// written to it wish the kernel to end.
+    pub fn shutdown_fd(&self) -> RawFd {
+        self.0.shared.shutdown.write_fd()
+    }
+
+    /// Descriptors 1 and 2 as they were before they were captured.
+    pub fn original_descriptors(&self) -> (RawFd, RawFd) {
+        let originals = &self.0.shared.originals;
+        (originals.stdout.as_raw_fd(), originals.stderr.as_raw_fd())
+    }
+
+    /// Ends the kernel: queues are closed, what they hold is answered, what was
+    /// published is sent, at most this long, and the I/O thread is joined.
+    pub fn close(&self, grace: Duration) {
+        // A child of fork has the thread's handle and not the thread.
+        if forked() {
+            return;
+        }
+        let shared = &self.0.shared;
+        let thread = lock(&self.0.thread).take();
+        let Some(thread) = thread else { return };
+        if shared.captured {
+            shared.originals.restore();
+        }
+        shared.shell.close();
+        shared.control.close();
+        shared
+            .subshells
+            .queues()
+            .iter()
+            .for_each(RequestQueue::close);
+        shared.stdin.close();
+        *lock(&shared.closing) = Some(Instant::now() + grace);
+        shared.outbox.wake.notify(true);
+        if thread.join().is_err() {
+            shared.log.say("the I/O thread ended with a panic");
+        }
+    }
+
+    /// Whether the I/O thread has ended.
+    pub fn is_closed(&self) -> bool {
+        self.0.shared.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// Runs the I/O thread. Should it panic, which is our mistake, nobody can be
+/// answered any more: the log says so, and the language sees its queues end.
+fn run(io: IoThread, shared: &Shared) {
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| io.run()));
+    if ended.is_err() {
+        shared.log.say("the I/O thread panicked; the kernel ends");
+        shared.shell.close();
+        shared.control.close();
+        shared
+            .subshells
+            .queues()
+            .iter()
+            .for_each(RequestQueue::close);
+        shared.stdin.close();
+        shared.stopped.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Inner {
+    /// A kernel that is dropped is closed; one that was closed has no thread.
+    fn drop(&mut self) {
+        if forked() {
+            return;
+        }
+        if let Some(thread) = lock(&self.thread).take() {
+            *lock(&self.shared.closing) = Some(Instant::now() + Duration::from_secs(1));
+            self.shared.outbox.wake.notify(true);
+            drop(thread.join());
+        }
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Kernel")
+            .field("connection", self.connection())
+            .finish()
+    }
+}

@@ -1,0 +1,60 @@
+//! A Jupyter kernel library: sockets, framing, signing, queues, order, output,
+//! input and lifecycle, for a language that pulls its requests and pushes its
+//! results.
+//!
+//! There is no handler trait and no callback into the language. [`Kernel::start`]
+//! binds the sockets and starts one I/O thread; threads of the language take a
+//! [`Request`] from a [`RequestQueue`], publish through [`IoPub`], ask through
+//! [`Stdin`] and answer with [`Request::reply`]. What needs no language
+//! (`kernel_info`, heartbeat, interrupts, aborts) is answered beside a running
+//! cell. `examples/echo.rs` is a whole kernel.
+//!
+//! How the modules lead to each other: `kernel -> io -> sockets -> connection`;
+//! `kernel -> queue, stdin, subshell -> request -> iopub -> outbox -> wire ->
+//! session -> protocol`.
+
+pub mod children;
+mod connection;
+mod descriptors;
+mod event;
+mod io;
+mod iopub;
+mod kernel;
+mod lifecycle;
+mod log;
+mod outbox;
+mod parent;
+mod process;
+pub mod protocol;
+mod queue;
+mod registration;
+mod request;
+mod session;
+mod sockets;
+mod stdin;
+mod streams;
+mod subshell;
+pub mod usage;
+mod wake;
+mod wire;
+
+pub use bytes::Bytes;
+pub use connection::{
+    ConnectionError, ConnectionFile, ConnectionInfo, ConnectionOverrides, RegistrationFile, Secret,
+    Transport,
+};
+pub use iopub::IoPub;
+pub use kernel::{Kernel, KernelOptions, StartError};
+pub use lifecycle::exit_after;
+pub use process::forked;
+pub use protocol::{
+    Channel, Header, HelpLink, KernelInfo, MessageType, RawJson, StreamName, iso8601,
+};
+pub use queue::{Next, RequestQueue};
+pub use registration::RegistrationError;
+pub use request::{Parent, ReplyError, Request};
+pub use session::{Session, SignatureError, UnknownScheme};
+pub use sockets::{SocketError, has_curve};
+pub use stdin::{Answer, Pending, Stdin};
+pub use subshell::Subshell;
+pub use wire::{DELIMITER, Message, Parts, WireError, decode, encode};

@@ -1,0 +1,182 @@
+//! Everything that leaves the kernel goes through one queue, so that the order
+//! of messages is the order of calls.
+//!
+//! Putting something in costs an append. Encoding, signing and sending are the
+//! I/O thread's work.
+
+use crate::protocol::{Channel, MessageType, RawJson};
+use crate::queue::RequestQueue;
+use crate::request::{Arrived, Parent};
+use crate::wake::Wake;
+use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Unsent bytes on IOPub above which writers wait.
+pub(crate) const BACKLOG_LIMIT: usize = 16 << 20;
+
+/// A lock that goes on after a panic elsewhere: each of ours guards data that
+/// is whole between any two statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A message of ours, not encoded yet.
+pub(crate) struct Outbound {
+    pub(crate) message_type: MessageType,
+    pub(crate) content: RawJson,
+    pub(crate) metadata: RawJson,
+    pub(crate) buffers: Vec<Bytes>,
+    pub(crate) parent: Option<Arc<Parent>>,
+    pub(crate) date: SystemTime,
+    /// Set where somebody will ask for it again, as stdin does.
+    pub(crate) msg_id: Option<String>,
+}
+
+impl Outbound {
+    pub(crate) fn new(
+        message_type: MessageType,
+        content: RawJson,
+        parent: Option<&Arc<Parent>>,
+    ) -> Outbound {
+        Outbound {
+            message_type,
+            content,
+            metadata: RawJson::empty(),
+            buffers: Vec::new(),
+            parent: parent.cloned(),
+            date: SystemTime::now(),
+            msg_id: None,
+        }
+    }
+
+    fn size(&self) -> usize {
+        let buffers: usize = self.buffers.iter().map(Bytes::len).sum();
+        self.content.len() + self.metadata.len() + buffers
+    }
+}
+
+/// What the I/O thread is to do, in order.
+pub(crate) enum Outgoing {
+    /// To everybody who subscribed to the topic.
+    Publish {
+        topic: Bytes,
+        message: Outbound,
+        counted: usize,
+    },
+    /// To the one who asked.
+    Reply { channel: Channel, message: Outbound },
+    /// A question to the one who asked.
+    Input { message: Outbound },
+    /// A reply after which the requests that wait in this queue are aborted.
+    ReplyAborting {
+        channel: Channel,
+        message: Outbound,
+        queue: RequestQueue,
+    },
+    /// The answers to the aborted ones.
+    Aborted(RequestQueue),
+    /// Requests that were routed to a queue which is closed.
+    Refused {
+        requests: Vec<Arrived>,
+        ename: &'static str,
+        evalue: String,
+    },
+}
+
+/// The queue of what leaves.
+pub(crate) struct Outbox {
+    queue: Mutex<Vec<Outgoing>>,
+    pub(crate) wake: Wake,
+    /// Bytes of IOPub that libzmq has not taken: text not flushed, messages not sent.
+    backlog: AtomicUsize,
+    room: (Mutex<usize>, Condvar),
+}
+
+impl Outbox {
+    pub(crate) fn new() -> std::io::Result<Outbox> {
+        Ok(Outbox {
+            queue: Mutex::new(Vec::new()),
+            wake: Wake::new()?,
+            backlog: AtomicUsize::new(0),
+            room: (Mutex::new(0), Condvar::new()),
+        })
+    }
+
+    /// Puts it at the end.
+    pub(crate) fn push(&self, outgoing: Outgoing, urgent: bool) {
+        lock(&self.queue).push(outgoing);
+        self.wake.notify(urgent);
+    }
+
+    /// Publishes; its bytes count as backlog until they are sent.
+    pub(crate) fn publish(&self, topic: Bytes, message: Outbound, urgent: bool) {
+        let counted = message.size();
+        self.add_backlog(counted);
+        self.push(
+            Outgoing::Publish {
+                topic,
+                message,
+                counted,
+            },
+            urgent,
+        );
+    }
+
+    /// Takes everything; `into` must be empty and lends its memory.
+    pub(crate) fn take(&self, into: &mut Vec<Outgoing>) {
+        std::mem::swap(&mut *lock(&self.queue), into);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.queue).is_empty()
+    }
+
+    pub(crate) fn add_backlog(&self, bytes: usize) {
+        self.backlog.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes have been sent, or given up.
+    pub(crate) fn subtract_backlog(&self, bytes: usize) {
+        let before = self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        // Room is told at three quarters, so that writers do not start and stop
+        // at every message.
+        let low = BACKLOG_LIMIT / 4 * 3;
+        if before > low && before - bytes.min(before) <= low {
+            self.room.1.notify_all();
+        }
+    }
+
+    pub(crate) fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.backlog() > BACKLOG_LIMIT
+    }
+
+    /// Waits until there is room again, at most this long; whether there is.
+    pub(crate) fn wait_for_room(&self, slice: Duration) -> bool {
+        let deadline = Instant::now() + slice;
+        let mut waiters = lock(&self.room.0);
+        *waiters += 1;
+        while self.is_full() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            // A notice between the check and the wait can be missed, because
+            // the backlog is not under this lock: look again now and then.
+            let step = left.min(Duration::from_millis(5));
+            waiters = self
+                .room
+                .1
+                .wait_timeout(waiters, step)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *waiters -= 1;
+        !self.is_full()
+    }
+}

@@ -1,0 +1,209 @@
+//! Joins what is written to stdout and stderr into few messages.
+//!
+//! Text is kept in the order of the writes per parent: adjacent writes to one
+//! stream join, a write to the other stream starts a new piece. The first write
+//! of a burst leaves at once, what follows leaves at a bounded rate.
+//!
+//! Nothing here knows of clocks, locks or sockets: time is an argument.
+
+use crate::protocol::StreamName;
+use crate::request::Parent;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two flushes of a flood: thirty a second look live, and stay far
+/// under the thousand messages a second at which Jupyter Server starts to drop.
+const FLUSH_EVERY: Duration = Duration::from_millis(33);
+/// Between two flushes that are asked for by name.
+const FLUSH_ASKED_EVERY: Duration = Duration::from_millis(5);
+/// How long a line may wait for its end: `print` writes its text and its end
+/// apart, and they belong in one message.
+const PARTIAL_LINE: Duration = Duration::from_millis(20);
+/// The size at which a piece leaves without waiting for its time.
+const PIECE: usize = 128 << 10;
+/// A partial line longer than this is not held back.
+const LONG_LINE: usize = 4 << 10;
+
+/// Text that waits.
+pub(crate) struct Piece {
+    pub(crate) parent: Option<Arc<Parent>>,
+    pub(crate) name: StreamName,
+    pub(crate) text: String,
+    /// When the line at the end was begun, if it has no end.
+    partial_since: Option<Instant>,
+}
+
+impl Piece {
+    fn belongs_to(&self, parent: Option<&Arc<Parent>>) -> bool {
+        match (&self.parent, parent) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// All text that waits.
+#[derive(Default)]
+pub(crate) struct Streams {
+    pieces: Vec<Piece>,
+    last_flush: Option<Instant>,
+    deadline: Option<Instant>,
+    forced: bool,
+}
+
+impl Streams {
+    /// When text is to leave, if any waits.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether this parent's text ends inside a line.
+    pub(crate) fn in_line(&self, parent: Option<&Arc<Parent>>) -> bool {
+        self.pieces
+            .iter()
+            .rev()
+            .find(|piece| piece.belongs_to(parent))
+            .is_some_and(|piece| piece.partial_since.is_some())
+    }
+
+    /// Adds a write.
+    pub(crate) fn append(
+        &mut self,
+        name: StreamName,
+        text: &str,
+        parent: Option<&Arc<Parent>>,
+        now: Instant,
+    ) {
+        if text.is_empty() {
+            return;
+        }
+        let last = self
+            .pieces
+            .iter_mut()
+            .rev()
+            .find(|piece| piece.belongs_to(parent));
+        let piece = match last {
+            Some(piece) if piece.name == name && piece.text.len() + text.len() <= PIECE => piece,
+            _ => {
+                self.pieces.push(Piece {
+                    parent: parent.cloned(),
+                    name,
+                    text: String::new(),
+                    partial_since: None,
+                });
+                // It was pushed in the line above.
+                let Some(piece) = self.pieces.last_mut() else {
+                    return;
+                };
+                piece
+            }
+        };
+        piece.text.push_str(text);
+        if text.ends_with('\n') {
+            piece.partial_since = None;
+        } else if piece.partial_since.is_none() || text.contains('\n') {
+            piece.partial_since = Some(now);
+        }
+        let paced = self
+            .last_flush
+            .map_or(now, |last| now.max(last + FLUSH_EVERY));
+        let due = if piece.text.len() >= PIECE / 2 {
+            now
+        } else if let Some(since) = piece.partial_since
+            && piece.text.len() <= LONG_LINE
+            && self.deadline.is_none()
+        {
+            paced.max(since + PARTIAL_LINE)
+        } else {
+            paced
+        };
+        self.deadline = Some(self.deadline.map_or(due, |deadline| deadline.min(due)));
+    }
+
+    /// Has what waits leave soon, also lines without an end.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        if self.pieces.is_empty() {
+            return;
+        }
+        let due = self
+            .last_flush
+            .map_or(now, |last| now.max(last + FLUSH_ASKED_EVERY));
+        self.forced = true;
+        self.deadline = Some(self.deadline.map_or(due, |deadline| deadline.min(due)));
+    }
+
+    /// What is due, in order. Lines that were begun just now stay for their end.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Piece> {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return Vec::new();
+        }
+        self.last_flush = Some(now);
+        self.deadline = None;
+        if std::mem::take(&mut self.forced) {
+            return std::mem::take(&mut self.pieces);
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        // A line is held back only where nothing of its parent follows it.
+        let followed: Vec<bool> = (0..pieces.len())
+            .map(|place| {
+                let parent = pieces[place].parent.as_ref();
+                pieces[place + 1..]
+                    .iter()
+                    .any(|later| later.belongs_to(parent))
+            })
+            .collect();
+        let mut due = Vec::with_capacity(pieces.len());
+        let mut kept = Vec::new();
+        for (mut piece, followed) in pieces.into_iter().zip(followed) {
+            if let Some(since) = piece.partial_since
+                && !followed
+                && now < since + PARTIAL_LINE
+            {
+                let start = piece.text.rfind('\n').map_or(0, |end| end + 1);
+                if piece.text.len() - start <= LONG_LINE {
+                    let line = piece.text.split_off(start);
+                    let deadline = since + PARTIAL_LINE;
+                    self.deadline = Some(self.deadline.map_or(deadline, |old| old.min(deadline)));
+                    kept.push(Piece {
+                        parent: piece.parent.clone(),
+                        name: piece.name,
+                        text: line,
+                        partial_since: Some(since),
+                    });
+                }
+            }
+            if !piece.text.is_empty() {
+                due.push(piece);
+            }
+        }
+        self.pieces = kept;
+        due
+    }
+
+    /// All text of a parent, because something else of it is to follow.
+    pub(crate) fn take_of(&mut self, parent: Option<&Arc<Parent>>, now: Instant) -> Vec<Piece> {
+        if self.pieces.is_empty() {
+            return Vec::new();
+        }
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pieces)
+            .into_iter()
+            .partition(|piece| piece.belongs_to(parent));
+        self.pieces = kept;
+        if self.pieces.is_empty() {
+            self.deadline = None;
+            self.forced = false;
+        }
+        if !taken.is_empty() {
+            self.last_flush = Some(now);
+        }
+        taken
+    }
+
+    /// Everything, because the kernel ends.
+    pub(crate) fn take_all(&mut self) -> Vec<Piece> {
+        self.deadline = None;
+        self.forced = false;
+        std::mem::take(&mut self.pieces)
+    }
+}

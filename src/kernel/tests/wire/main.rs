@@ -1,0 +1,13 @@
+//! Drives the library over real sockets, with a client that is small enough to
+//! be trusted. The tests play the language: they take requests out of the queue
+//! themselves, so that "while a cell runs" is a line of the test and not a time.
+
+mod abort;
+mod client;
+mod connections;
+mod hostile;
+mod input;
+mod lifecycle;
+mod output;
+mod requests;
+mod subshells;

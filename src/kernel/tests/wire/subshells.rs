@@ -1,0 +1,56 @@
+//! Subshells have queues of their own.
+
+use crate::client::{Client, Room, content, ok, send, take};
+use ipyrust_kernel::Next;
+use serde_json::json;
+
+fn execute_in(client: &mut Client, subshell: &str) -> String {
+    let mut header = client.header("execute_request");
+    header["subshell_id"] = json!(subshell);
+    let frames = client.frames(&header, &json!({"code": "1"}), Vec::new());
+    send(&client.shell, &frames);
+    header["msg_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_subshell_answers_beside_the_main_shell() {
+    let room = Room::new();
+    let mut client = room.client();
+    client.execute("main");
+    let _running = room.take();
+    let subshell = room.kernel.create_subshell().unwrap();
+    assert_eq!(room.kernel.subshells(), [subshell.id.clone()]);
+    let id = execute_in(&mut client, &subshell.id);
+    let mut request = take(&subshell.queue);
+    assert_eq!(request.subshell_id(), Some(&subshell.id[..]));
+    request.reply(ok(), None, Vec::new()).unwrap();
+    assert_eq!(content(&client.shell_reply(&id)), json!({"status": "ok"}));
+}
+
+#[test]
+fn an_unknown_subshell_is_an_error_between_busy_and_idle() {
+    let room = Room::new();
+    let mut client = room.client();
+    client.see_start();
+    let id = execute_in(&mut client, "nobody");
+    let reply = content(&client.shell_reply(&id));
+    assert_eq!(reply["ename"], "UnknownSubshellError");
+    client.see_status("busy", &id);
+    client.see_status("idle", &id);
+}
+
+#[test]
+fn a_deleted_subshell_ends_and_answers_what_waits() {
+    let room = Room::new();
+    let mut client = room.client();
+    let subshell = room.kernel.create_subshell().unwrap();
+    let id = execute_in(&mut client, &subshell.id);
+    while subshell.queue.is_empty() {
+        std::thread::yield_now();
+    }
+    assert!(room.kernel.delete_subshell(&subshell.id));
+    assert!(!room.kernel.delete_subshell(&subshell.id));
+    assert!(matches!(subshell.queue.next(None), Next::Closed));
+    assert_eq!(content(&client.shell_reply(&id))["status"], "error");
+    client.until_idle(&id);
+}

@@ -1,0 +1,144 @@
+//! Signals: an interrupt is a real `SIGINT` to Python's main thread, a wait notices signals, and `SIGTERM`
+//! ends the kernel in order.
+//!
+//! A signal aimed at the thread wakes `sleep`, `select` and `read` at once; `PyErr_SetInterrupt` from another
+//! thread only sets a flag that nobody looks at before the system call is over.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{io, mem, ptr};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+/// How long one wait of the main thread lasts before it looks for signals again. A signal ends a wait on a
+/// descriptor by itself; this is for one that came just before the wait began.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
+
+/// The main thread's `pthread_t`; 0 until it is known.
+static MAIN_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Remember which thread Python runs its signal handlers in.
+pub(crate) fn remember_main_thread(py: Python<'_>) -> PyResult<()> {
+    let main = py.import("threading")?.call_method0("main_thread")?;
+    // On POSIX systems the identifier of a thread is its `pthread_t`.
+    let identifier: Option<usize> = main.getattr(intern!(py, "ident"))?.extract()?;
+    MAIN_THREAD.store(identifier.unwrap_or(0), Ordering::Release);
+    Ok(())
+}
+
+fn on_main_thread() -> bool {
+    // SAFETY: has no conditions.
+    let this = unsafe { libc::pthread_self() } as usize;
+    let main = MAIN_THREAD.load(Ordering::Acquire);
+    // While it is not known, any thread may be it.
+    main == 0 || main == this
+}
+
+/// Send `SIGINT` to the main thread. Needs no interpreter: the I/O thread calls it.
+pub(crate) fn interrupt() -> bool {
+    let thread = MAIN_THREAD.load(Ordering::Acquire);
+    if thread == 0 {
+        return false;
+    }
+    // SAFETY: the main thread lives as long as the process; its identifier is never that of another thread.
+    unsafe { libc::pthread_kill(thread as libc::pthread_t, libc::SIGINT) == 0 }
+}
+
+/// Send `SIGINT` to the main thread: what Control-C does at a terminal.
+#[pyfunction]
+pub(crate) fn interrupt_main(py: Python<'_>) -> PyResult<()> {
+    // Once more, because a child forked from another thread has another main thread.
+    remember_main_thread(py)?;
+    if interrupt() {
+        Ok(())
+    } else {
+        Err(PyRuntimeError::new_err("the main thread is not known"))
+    }
+}
+
+/// Wait without the interpreter until `attempt` gives something or `timeout` has passed.
+///
+/// `attempt` is told how long it may wait, and gives nothing when that is over or when a signal ended it.
+/// Between the attempts Python's signal handlers run (on the main thread; elsewhere there is nothing to run
+/// and nothing to wake up for), so what they raise ends the wait.
+pub(crate) fn wait<T: Send>(
+    py: Python<'_>,
+    timeout: Option<Duration>,
+    mut attempt: impl FnMut(Option<Duration>) -> Option<T> + Send,
+) -> PyResult<Option<T>> {
+    // A timeout that no clock can count to is none.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let slice = on_main_thread().then_some(SLICE);
+    loop {
+        py.check_signals()?;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let pause = left.into_iter().chain(slice).min();
+        if let Some(found) = py.detach(|| attempt(pause)) {
+            return Ok(Some(found));
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Where the handler of `SIGTERM` writes; -1 until it is installed.
+static SHUTDOWN: AtomicI32 = AtomicI32::new(-1);
+
+/// Let `SIGTERM` shut the kernel down as a `shutdown_request` does, whatever Python is doing.
+///
+/// Python's own handlers wait for the next bytecode of the main thread, which a long call of C code may
+/// never reach. A handler a cell installs takes this one's place.
+pub(crate) fn shut_down_on_sigterm(shutdown_fd: RawFd) -> io::Result<()> {
+    SHUTDOWN.store(shutdown_fd, Ordering::Release);
+    // SAFETY: a structure of plain numbers, for which zeros are a value; the handler makes only calls that
+    // a handler may make.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = terminate as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        if libc::sigaction(libc::SIGTERM, &raw const action, ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+extern "C" fn terminate(signal: libc::c_int) {
+    // SAFETY: `write`, `signal` and `raise` may be called in a handler; the descriptor stays open, because
+    // the kernel closes nothing before the process ends, and a failed write changes nothing.
+    unsafe {
+        if ipyrust_kernel::forked() {
+            // The child shares the descriptor, but the signal is for the child alone. It is blocked until
+            // this handler returns; then it does what it does to any process.
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+            return;
+        }
+        let error = *errno();
+        let one = 1_u64.to_ne_bytes();
+        libc::write(
+            SHUTDOWN.load(Ordering::Acquire),
+            one.as_ptr().cast(),
+            one.len(),
+        );
+        *errno() = error;
+    }
+}
+
+/// The place of `errno`, which a handler must leave as it was.
+///
+/// # Safety
+/// None of its own: the C library's function has no conditions; the place is the calling thread's.
+unsafe fn errno() -> *mut libc::c_int {
+    // SAFETY: as above.
+    #[cfg(target_os = "linux")]
+    return unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    #[cfg(target_os = "macos")]
+    return unsafe { libc::__error() };
+}

@@ -1,0 +1,1 @@
+"""Both doors into the kernel, in every kind of environment: see `environments`."""

@@ -1,0 +1,225 @@
+"""An interrupt, by signal or by message, stops whatever a cell does; the kernel stays usable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness import Client, Execution, Kernel, is_status
+
+BEGIN = "import asyncio, os, signal, subprocess, sys, threading, time\nprint('begun')\n"
+
+# What a cell may do that never ends by itself.
+ENDLESS = {
+    "spin": "while True: pass",
+    "spin in a function": "def f():\n    while True: pass\nf()",
+    "time.sleep": "time.sleep(1000)",
+    "subprocess.run": "subprocess.run(['sleep', '1000'])",
+    "Event.wait": "threading.Event().wait()",
+    "Event.wait with a limit": "threading.Event().wait(1000)",
+    "Thread.join": "t = threading.Thread(target=time.sleep, args=(9,), daemon=True)\n"
+    "t.start(); t.join()",
+    "read of a pipe": "os.read(os.pipe()[0], 1)",
+    "await asyncio.sleep": "await asyncio.sleep(1000)",
+    "await of a future": "await asyncio.get_running_loop().create_future()",
+    "async spin": "while True: await asyncio.sleep(0)",
+    "sync code in an async cell": "await asyncio.sleep(0)\ntime.sleep(1000)",
+    "%%bash": "",  # A whole cell of its own, see `begin`.
+    "a finally block": "try: 1/0\nfinally: time.sleep(1000)",
+    "prints": "while True: print('x' * 100)",
+}
+
+Interrupt = Callable[[], None]
+
+
+@pytest.fixture(params=["signal", "message"])
+def interrupt(request: pytest.FixtureRequest, kernel: Kernel, client: Client) -> Interrupt:
+    if request.param == "signal":
+        return kernel.interrupt
+
+    def send() -> None:
+        reply = client.request("interrupt_request", channel="control")
+        assert reply.content["status"] == "ok"
+
+    return send
+
+
+def begin(client: Client, name: str) -> Execution:
+    if name == "%%bash":
+        cell = client.execute("%%bash\necho begun\nsleep 1000")
+    else:
+        cell = client.execute(BEGIN + ENDLESS[name], allow_stdin=True)
+    return cell.wait_for_text("begun")
+
+
+# ipykernel's handler cancels the cell's task: the loop is not woken, and sync code does not notice.
+NOT_BY_IPYKERNEL = {"await asyncio.sleep", "await of a future", "sync code in an async cell"}
+MARKS = [pytest.mark.ipykernel_differs("its handler only cancels the task")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=MARKS if n in NOT_BY_IPYKERNEL else ()) for n in ENDLESS],
+)
+def test_an_interrupt_stops(client: Client, interrupt: Interrupt, name: str) -> None:
+    cell = begin(client, name)
+    interrupt()
+    assert cell.wait().status == "error"
+    # A shell says that it was killed; ipykernel cancels what awaits.
+    names = ("KeyboardInterrupt", "CancelledError", "CalledProcessError")
+    assert cell.reply.content["ename"] in names
+    assert client.run("'usable'").result == "'usable'"
+
+
+@pytest.mark.parametrize("code", ["!sleep 1000", "import os; os.system('sleep 1000')"])
+def test_an_interrupt_reaches_a_child_in_the_foreground(
+    client: Client, interrupt: Interrupt, code: str
+) -> None:
+    cell = client.execute("import os\nos.system('echo begun')\n" + code)
+    cell.wait_for_text("begun")
+    interrupt()
+    # The C library's system() takes the signal from us: whether the cell fails is the child's word.
+    cell.wait()
+    assert client.run("'usable'").result == "'usable'"
+
+
+def test_an_interrupt_stops_input(client: Client, interrupt: Interrupt) -> None:
+    cell = client.execute("input('endless')", allow_stdin=True)
+    cell.wait_for_input()
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert client.run("'usable'").result == "'usable'"
+
+
+def test_an_interrupt_stops_getpass(client: Client, interrupt: Interrupt) -> None:
+    cell = client.execute("import getpass; getpass.getpass('endless')", allow_stdin=True)
+    cell.wait_for_input()
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
+def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:
+    code = (
+        "caught = 0\n"
+        "while not caught:\n"
+        "    try:\n"
+        "        while True: time.sleep(0.01)\n"
+        "    except KeyboardInterrupt: caught += 1\n"
+        "caught"
+    )
+    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    interrupt()
+    assert cell.wait().result == "1"
+
+
+def test_a_second_interrupt_stops_who_caught_the_first(
+    client: Client, interrupt: Interrupt
+) -> None:
+    # (CPython leaves `while True: pass` itself out of the range of its `try`.)
+    spin = "while True: time.sleep(0.01)"
+    code = f"try:\n    {spin}\nexcept KeyboardInterrupt: print('caught')\n{spin}"
+    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    interrupt()
+    cell.wait_for_text("caught")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
+def test_an_interrupt_of_an_idle_kernel_changes_nothing(
+    client: Client, interrupt: Interrupt
+) -> None:
+    client.run("value = 1")
+    for _ in range(3):
+        interrupt()
+        assert client.run("value").result == "1"
+
+
+@pytest.mark.ipykernel_differs("it loses the one that comes as the cell begins")
+def test_no_interrupt_is_lost(client: Client, interrupt: Interrupt) -> None:
+    """Also not when it comes just as the cell begins, which the text does not wait for."""
+    for _ in range(10):
+        cell = client.execute("while True: pass")
+        cell.wait_for("execute_input")
+        interrupt()
+        assert cell.wait().status == "error"
+
+
+@pytest.mark.ipykernel_differs("it loses the reply when one comes between cells")
+def test_many_interrupts_at_once_leave_a_usable_kernel(
+    client: Client, interrupt: Interrupt
+) -> None:
+    cell = begin(client, "time.sleep")
+    for _ in range(5):
+        interrupt()
+    cell.wait()
+    assert client.run("'usable'").result == "'usable'"
+
+
+def test_interrupt_is_answered_at_once_and_framed(client: Client) -> None:
+    cell = begin(client, "spin")
+    request = client.send("control", "interrupt_request")
+    assert client.reply_to(request).content == {"status": "ok"}
+    published = client.wait_idle(request)
+    assert is_status(published[0], "busy")
+    cell.wait()
+
+
+def test_interrupt_on_the_shell_channel_is_not_needed_by_anyone_but_survived(
+    client: Client,
+) -> None:
+    request = client.send("shell", "interrupt_request")
+    client.wait_idle(request)
+    assert client.run("1").result == "1"
+
+
+def test_a_cell_may_have_its_own_handler_of_the_signal(kernel: Kernel, client: Client) -> None:
+    code = (
+        "seen = []\n"
+        "before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+        "print('ready')\n"
+        "while not seen: time.sleep(0.01)\n"
+        "signal.signal(signal.SIGINT, before)\n"
+        "seen"
+    )
+    cell = client.execute(BEGIN + code).wait_for_text("ready")
+    kernel.interrupt()
+    assert cell.wait().result == "[1]"
+    cell = begin(client, "spin")
+    kernel.interrupt()
+    assert cell.wait().status == "error"
+
+
+def test_an_interrupt_leaves_background_tasks_alone(client: Client, interrupt: Interrupt) -> None:
+    client.run(
+        "import asyncio\n"
+        "async def tick():\n"
+        "    global ticks\n"
+        "    while True:\n"
+        "        ticks += 1; await asyncio.sleep(0.01)\n"
+        "ticks = 0\n"
+        "task = asyncio.create_task(tick())"
+    )
+    cell = begin(client, "time.sleep")
+    interrupt()
+    cell.wait()
+    client.run("before = ticks\nwhile ticks < before + 3: await asyncio.sleep(0.01)")
+    assert client.run("task.cancel()").result == "True"
+
+
+def test_the_children_of_an_interrupted_cell_are_gone(client: Client, interrupt: Interrupt) -> None:
+    code = (
+        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "try: child.wait()\nfinally: child.kill(); child.wait()"
+    )
+    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    interrupt()
+    assert cell.wait().status == "error"
+    assert client.run("child.poll() is not None").result == "True"
+
+
+def test_an_interrupt_stops_pdb(client: Client, interrupt: Interrupt) -> None:
+    cell = client.execute("import pdb\npdb.set_trace()\n1", allow_stdin=True)
+    cell.wait_for_input()
+    interrupt()
+    cell.wait()
+    assert client.run("'usable'").result == "'usable'"
