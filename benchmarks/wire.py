@@ -72,7 +72,7 @@ class Exchange:
         if self.reply is None:
             raise MissingError("no reply")
         content = self.reply.content
-        if content.get("status") not in ("ok", None):
+        if content.get("status") in ("error", "aborted"):  # is_complete has its own words.
             raise MissingError(f"status {content['status']}: {content.get('ename', '')}")
         return self
 

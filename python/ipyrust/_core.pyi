@@ -277,7 +277,10 @@ class IoPub:
         buffers: Iterable[Buffer] | None = None,
         topic: bytes | None = None,
     ) -> None:
-        """Publish a message. Waits while the clients are megabytes behind."""
+        """Publish a message.
+
+        Waits while the clients are megabytes behind, unless it tells how a cell began or ended.
+        """
 
     def flush(self) -> None:
         """Let stream text that is being gathered leave soon."""

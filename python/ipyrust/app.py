@@ -11,7 +11,6 @@ import logging
 import os
 import stat
 import sys
-import threading
 from typing import Any
 
 from IPython.core.application import BaseIPythonApplication
@@ -26,7 +25,7 @@ from ipyrust.eventloops_selector import Selector
 from ipyrust.interrupts import interrupts
 from ipyrust.ioloop import IoLoop
 from ipyrust.kernel import Kernel
-from ipyrust.process import GRACE, Process
+from ipyrust.process import Process
 from ipyrust.serve import ControlThread, Server
 from ipyrust.shell import ZMQInteractiveShell
 from ipyrust.streams import OutStream
@@ -130,14 +129,15 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
                 raise
 
     def stop(self) -> None:
-        """End the kernel after the request in hand; a cell that computes is interrupted."""
+        """End the kernel after the request in hand.
+
+        With a `shutdown_request` the kernel library has interrupted the running cell, and ends the
+        process by force if that takes too long.
+        """
         if self._stopping:
             return
         self._stopping = True
-        self._process.leave_within(GRACE)
         self.loop.call_soon_threadsafe(self._stop_server)
-        if self.cell_runs and threading.current_thread() is not threading.main_thread():
-            _core.interrupt_main()
 
     def _stop_server(self) -> None:
         if self._server is not None:

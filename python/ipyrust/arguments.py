@@ -112,8 +112,11 @@ class Arguments:
         keyfile = _text(self.last("keyfile", classes=("Session",)))
         if keyfile is None:
             return None
-        with open(keyfile, "rb") as file:
-            return file.read().strip()
+        try:
+            with open(keyfile, "rb") as file:
+                return file.read().strip()
+        except OSError as error:
+            raise ValueError(f"the key file {keyfile} cannot be read: {error.strerror}") from None
 
     @property
     def overrides(self) -> dict[str, object]:

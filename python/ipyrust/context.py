@@ -25,6 +25,7 @@ class Execution:
 
     error: dict[str, Any] | None = None  # As it was published: the reply says the same.
     silent: bool = False
+    result_failed: bool = False  # The cell's result could not be displayed.
     payloads: list[dict[str, Any]] = field(default_factory=list)
     expressions: dict[str, Any] = field(default_factory=dict)
 

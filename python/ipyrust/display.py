@@ -166,6 +166,18 @@ class ZMQShellDisplayHook(DisplayHook):  # type: ignore[misc]
         # One message per result; cells of subshells may be displaying at the same time.
         self._local.content = {"execution_count": None, "data": {}, "metadata": {}}
 
+    def compute_format_data(self, result: Any) -> Any:
+        # IPython shows what a formatter raises and goes on. As with ipykernel, a cell whose own
+        # result cannot be displayed has failed, and the cells behind it are not run.
+        execution = context.execution.get()
+        if execution is None:
+            return super().compute_format_data(result)
+        before = execution.error
+        formatted = super().compute_format_data(result)
+        if execution.error is not before:
+            execution.result_failed = True
+        return formatted
+
     def write_output_prompt(self) -> None:
         self._local.content["execution_count"] = self.prompt_count
 

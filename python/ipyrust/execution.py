@@ -137,8 +137,10 @@ def _reply(
         "user_expressions": execution.expressions,
         "payload": execution.payloads,
     }
-    if error is not None:
-        shown = execution.error
+    shown = execution.error
+    if error is None and execution.result_failed and shown is not None:
+        reply.update(shown, status="error", user_expressions={})
+    elif error is not None:
         if shown is None:
             shown = {"ename": type(error).__name__, "evalue": text_of(error), "traceback": []}
             if isinstance(error, KeyboardInterrupt):
@@ -148,6 +150,7 @@ def _reply(
         # As the error is known by: what was shown last may be the error of an error's display.
         reply["ename"] = type(error).__name__
         reply["evalue"] = text_of(error)
+    if reply["status"] == "error":
         reply["engine_info"] = {
             "engine_uuid": kernel.ident,
             "engine_id": kernel.int_id,

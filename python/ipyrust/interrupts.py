@@ -50,7 +50,7 @@ from ipyrust import _core
 T = TypeVar("T")
 
 RESEND_FIRST = 0.002  # Seconds; long enough for a destructor or a tracing function to return.
-RESEND_SLOWEST = 0.05  # While the debugger holds the cell, which may be for hours.
+RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hours.
 
 
 class Cell:

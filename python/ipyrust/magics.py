@@ -52,12 +52,11 @@ class KernelMagics(Magics):  # type: ignore[misc]
         if filename is None:
             return
         self.shell.user_ns["_last_edit_target"] = [arguments, filename]
-        number = options.get("n") or line or 0
         self.shell.payload_manager.write_payload(
             {
                 "source": "edit_magic",
                 "filename": os.path.abspath(filename),
-                "line_number": int(number),
+                "line_number": int(options["n"]) if "n" in options else line,
             }
         )
 

@@ -21,7 +21,7 @@ from traitlets import CBool, Instance, Type, default, observe
 from ipyrust import _core, context
 from ipyrust.debugger.cells import cell_file_name
 from ipyrust.display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from ipyrust.history import OutputRecorder
+from ipyrust.history import OutputRecorder, group_commits
 from ipyrust.interrupts import interrupts
 from ipyrust.payloads import PayloadsOfCell, ZMQExitAutocall, set_pager
 
@@ -81,6 +81,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def init_hooks(self) -> None:
         super().init_hooks()
         set_pager(self)
+
+    def init_history(self) -> None:
+        super().init_history()
+        group_commits(self.history_manager)
 
     def init_payload(self) -> None:
         self.payload_manager = PayloadsOfCell(parent=self)

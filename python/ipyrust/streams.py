@@ -63,8 +63,8 @@ class OutStream(io.TextIOBase):
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        # Any text can be written, lone surrogates too: they leave as escapes.
-        return "backslashreplace"
+        # Any text can be written; lone surrogates leave as replacement characters.
+        return "replace"
 
     @property
     def newlines(self) -> None:

@@ -145,8 +145,11 @@ class Subshell:
                 _raise_in(self.thread)
                 return
             if place == _IN_DEBUGGER:
-                for listener in interrupts.when_held:
-                    listener()
+                # Where it waits, a stop is ended by the exception; elsewhere pydevd is at work.
+                info = getattr(self.thread, "additional_info", None)
+                if info is not None and info.is_in_wait_loop:
+                    _raise_in(self.thread)
+                    return
             elif place == _WAITING:
                 self._loop.call_soon_threadsafe(self._cancel, cell)
                 return

@@ -53,10 +53,11 @@ class Notebook:
     def run(self, number: int) -> None:
         """Control-Enter in the cell. Returns when the notebook has taken it as running or done."""
         cell = self.cell(number)
-        # Outputs that come in meanwhile move the cells: the keys go where the focus is.
-        cell.locator(".cm-content").focus()
+        editor = cell.locator(".cm-content")
+        editor.click()
         expect(cell).to_have_class(re.compile("jp-mod-active"))
-        self.page.keyboard.press("Control+Enter")
+        # To this editor, wherever outputs that come in meanwhile have moved it.
+        editor.press("Control+Enter")
         expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[(\*|\d+)\]"))
 
     def command(self, number: int, *keys: str) -> None:

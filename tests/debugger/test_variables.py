@@ -45,7 +45,7 @@ def test_rich_value_of_a_live_variable(debugger: DebuggerClient) -> None:
         "    def _repr_png_(self): return b'\\x89PNG'\n"
         "rich = Rich()"
     )
-    body = debugger.ask("richInspectVariables", variableName="rich")
+    body = debugger.request("richInspectVariables", {"variableName": "rich"})["body"]
     assert body["data"]["text/html"] == "<b>rich</b>"
     assert body["data"]["image/png"] == "iVBORw=="
     assert "text/plain" in body["data"]
@@ -71,8 +71,9 @@ def test_only_names_are_inspected(debugger: DebuggerClient, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["special variables", "function variables"])
 def test_groups_have_nothing_to_show(debugger: DebuggerClient, name: str) -> None:
-    body = debugger.ask("richInspectVariables", variableName=name)
-    assert body == {"data": {}, "metadata": {}}
+    response = debugger.request("richInspectVariables", {"variableName": name})
+    assert response["success"] is True
+    assert response["body"] == {"data": {}, "metadata": {}}
 
 
 def test_variables_of_a_stopped_cell_are_the_persons(attached: DebuggerClient) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from harness import Client, Execution, is_status
 
 
-def queue_behind_an_error(client: Client, count: int, **flags: object) -> list[Execution]:
+def queue_behind_an_error(client: Client, count: int, **flags: Any) -> list[Execution]:
     """An error, and cells that are on their way before it can happen."""
     failing = client.execute("import time; time.sleep(0.3); 1/0", **flags)
     others = [client.execute(f"'ran {n}'") for n in range(count)]

@@ -1,4 +1,4 @@
-"""The end: by request, by signal, by the parent's death; replies first, children too, files kept."""
+"""The end: by request, by signal, by the parent's death; the reply first, and children too."""
 
 from __future__ import annotations
 

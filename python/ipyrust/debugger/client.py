@@ -39,6 +39,7 @@ class Client:
         self._waiting: dict[int, queue.SimpleQueue[Message | None]] = {}
         self._events: queue.SimpleQueue[Message | Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self.leaving = False  # Then the end of the connection is no surprise.
         self._socket = socket.create_connection(address, timeout=10)
         self._socket.settimeout(None)
         # A debug session is small messages in both directions.
@@ -110,7 +111,7 @@ class Client:
             self._events.put(None)
             stream.close()
             self._socket.close()
-            if lost:
+            if lost and not self.leaving:
                 self._on_lost()
 
     def _hand_out(self) -> None:

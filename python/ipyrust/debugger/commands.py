@@ -34,7 +34,7 @@ class Debugger:
         """`publish` sends the content of a `debug_event`."""
         self._shell = shell
         self._publish = publish
-        self._tracer = Tracer(shell, self._after_cell, self._on_interrupt)
+        self._tracer = Tracer(shell, self._after_cell, self._release_others)
         self._client: Client | None = None
         self._attached = False
         self._live: LiveVariables | None = None
@@ -207,6 +207,7 @@ class Debugger:
     def _disconnect(self, command: str, arguments: Message) -> Message:
         if self._client is None:
             return {"success": True}
+        self._client.leaving = True
         try:
             # A client that leaves must not take the kernel with it.
             return self._ask(command, {**arguments, "terminateDebuggee": False})
@@ -361,20 +362,19 @@ class Debugger:
         with self._lock:
             return bool(self._stopped_threads)
 
-    def _on_interrupt(self) -> None:
-        """A cell is to be interrupted while the debugger holds it; this is a signal handler."""
+    def _release_others(self) -> None:
+        """Others are stopped together with a cell that is interrupted; this is a signal handler."""
         client = self._client
         if client is not None:
             client.call_soon(self._release)
 
     def _release(self) -> None:
-        """Let the stopped cell run on, into its interrupt."""
         client = self._client
         with self._lock:
             threads = sorted(self._stopped_threads)
         if client is not None and threads:
-            with contextlib.suppress(DebugError):
-                client.send("continue", {"threadId": threads[0]})
+            with contextlib.suppress(DebugError):  # One means all of them.
+                client.send("continue", {"threadId": threads[-1]})
 
     def _after_cell(self) -> None:
         """A cell ended: if it was interrupted where it was stopped, nobody else says so."""

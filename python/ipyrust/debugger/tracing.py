@@ -46,16 +46,16 @@ class Tracer:
     """debugpy within this process."""
 
     def __init__(
-        self, shell: Any, after_stop: Callable[[], None], on_interrupt: Callable[[], None]
+        self, shell: Any, after_stop: Callable[[], None], release_others: Callable[[], None]
     ) -> None:
         """Tell what only this process sees.
 
         `after_stop` is called when a cell ended and nothing is stopped in the debugger;
-        `on_interrupt`, by a signal handler, when an interrupt finds a cell in the debugger's hands.
+        `release_others`, by a signal handler, when one of several stopped threads is interrupted.
         """
         self._shell = shell
         self._after_stop = after_stop
-        self._on_interrupt = on_interrupt
+        self._release_others = release_others
         self._debugpy: Any = None
         self._address: tuple[str, int] | None = None
         self._breakpointhook: Any = None
@@ -124,12 +124,25 @@ class Tracer:
         if sys.version_info < (3, 12) and sys.gettrace() is None:
             self._debugpy.trace_this_thread(True)
 
+    def _on_interrupt(self) -> None:
+        """An interrupt finds the main thread in the debugger's code; this is a signal handler.
+
+        Where it waits, the interrupt is raised: it ends the wait and then the cell, and what it
+        does to the tracing is undone before the next cell. Elsewhere pydevd is at work and is
+        let be; the interrupt is sent again.
+        """
+        from ipyrust.interrupts import interrupts
+
+        info = getattr(threading.current_thread(), "additional_info", None)
+        if info is not None and info.is_in_wait_loop:
+            if len(_stopped_threads()) > 1:
+                self._release_others()
+            if interrupts.cell is not None:
+                interrupts.cell.owed = False
+            raise KeyboardInterrupt
+
     def _after_cell(self) -> None:
-        if not any(
-            getattr(thread, "additional_info", None) is not None
-            and thread.additional_info.is_in_wait_loop  # type: ignore[attr-defined]
-            for thread in threading.enumerate()
-        ):
+        if not _stopped_threads():
             self._after_stop()
 
 
@@ -137,3 +150,10 @@ def _interrupt_listeners() -> list[Callable[[], None]]:
     from ipyrust.interrupts import interrupts
 
     return interrupts.when_held
+
+
+def _stopped_threads() -> list[threading.Thread]:
+    # Not `threading.enumerate`: a signal handler may have interrupted who holds its lock.
+    threads = list(threading._active.values())  # type: ignore[attr-defined]
+    infos = [(thread, getattr(thread, "additional_info", None)) for thread in threads]
+    return [thread for thread, info in infos if info is not None and info.is_in_wait_loop]

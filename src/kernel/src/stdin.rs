@@ -12,6 +12,7 @@ use crate::request::Parent;
 use crate::wire::Message;
 use serde::Deserialize;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ struct Question {
     parent: Arc<Parent>,
     content: RawJson,
     answer: Mutex<Option<String>>,
+    /// Whether it is on its way to the client: what came before is no answer to it.
+    asked: AtomicBool,
     /// Raised by the answer, and when stdin closes.
     event: Option<Event>,
 }
@@ -83,6 +86,7 @@ impl Stdin {
             parent: Arc::clone(parent),
             content,
             answer: Mutex::new(None),
+            asked: AtomicBool::new(false),
             // Without a descriptor to spare the question ends as closed.
             event: Event::new().ok(),
         });
@@ -113,6 +117,15 @@ impl Stdin {
             .push_after_text(&question.parent, Outgoing::Input { message });
     }
 
+    /// The question is going to be sent, and what clients sent before is read.
+    pub(crate) fn asked(&self, msg_id: Option<&str>) {
+        for question in &lock(&self.0.state).questions {
+            if msg_id == Some(&question.msg_id) {
+                question.asked.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Takes an `input_reply`; says why it was not wanted.
     pub(crate) fn answer(&self, message: &Message) -> Result<(), &'static str> {
         #[derive(Deserialize)]
@@ -122,7 +135,12 @@ impl Stdin {
         }
         let next = {
             let mut state = lock(&self.0.state);
-            let question = state.questions.front().ok_or("nobody asked")?;
+            let asked = |question: &&Arc<Question>| question.asked.load(Ordering::Relaxed);
+            let question = state
+                .questions
+                .front()
+                .filter(asked)
+                .ok_or("nobody asked")?;
             if question.parent.message.identities.first() != message.identities.first() {
                 return Err("another client was asked");
             }
@@ -218,5 +236,59 @@ impl Drop for Pending {
         if !forked() {
             self.stdin.withdraw(&self.question);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Outbox;
+    use crate::protocol::Header;
+
+    fn message(kind: &str, content: &str) -> Message {
+        let header: Header = RawJson::parse(format!(r#"{{"msg_id":"1","msg_type":"{kind}"}}"#))
+            .and_then(|header| header.decode())
+            .unwrap();
+        Message {
+            message_type: kind.into(),
+            header_json: RawJson::encode(&header),
+            header,
+            parent_header: RawJson::empty(),
+            metadata: RawJson::empty(),
+            content: RawJson::parse(content.to_owned()).unwrap(),
+            buffers: Vec::new(),
+            identities: vec!["client".into()],
+        }
+    }
+
+    #[test]
+    fn an_answer_that_came_before_its_question_was_sent_is_not_taken() {
+        let outbox = Arc::new(Outbox::new().unwrap());
+        let stdin = Stdin::new(IoPub::new(outbox, "ident", None));
+        let parent = Arc::new(Parent::new(message("execute_request", "{}")));
+        let early = message("input_reply", r#"{"value":"early"}"#);
+        assert_eq!(stdin.answer(&early), Err("nobody asked"));
+        let pending = stdin.ask(&parent, "?", false);
+        assert_eq!(stdin.answer(&early), Err("nobody asked"));
+        stdin.asked(Some(&pending.question.msg_id));
+        assert_eq!(
+            stdin.answer(&message("input_reply", r#"{"value":"right"}"#)),
+            Ok(())
+        );
+        assert_eq!(pending.wait(None), Answer::Text("right".into()));
+    }
+
+    #[test]
+    fn an_answer_without_a_value_is_empty() {
+        let outbox = Arc::new(Outbox::new().unwrap());
+        let stdin = Stdin::new(IoPub::new(outbox, "ident", None));
+        let parent = Arc::new(Parent::new(message("execute_request", "{}")));
+        let pending = stdin.ask(&parent, "?", false);
+        stdin.asked(Some(&pending.question.msg_id));
+        assert_eq!(
+            stdin.answer(&message("input_reply", r#"{"value":1}"#)),
+            Ok(())
+        );
+        assert_eq!(pending.wait(None), Answer::Text(String::new()));
     }
 }

@@ -118,9 +118,9 @@ fn a_relative_path_is_taken_from_the_working_directory() {
 
 #[test]
 fn every_link_to_the_program_is_followed() {
-    // As pipx: a link in ~/.local/bin, where another Python may be.
+    // As pipx: a link in ~/.local/bin, where another Python may be, even the environment's base.
     let folder = machine();
-    folder.python("local", "3.12");
+    folder.link("local/bin/python", &folder.path("usr/bin/python3.11"));
     folder.virtual_environment("pipx/ipyrust", &folder.path("usr/bin/python3.11"), "3.11");
     folder.package("pipx/ipyrust/lib/python3.11/site-packages", "3.11");
     let program = folder.executable("pipx/ipyrust/bin/ipyrust", b"");

@@ -186,12 +186,13 @@ fn folders_in_pth_files(site: &Path) -> Vec<PathBuf> {
 }
 
 /// Where `pip install --prefix` and `--target` put packages, seen from the program that they
-/// installed in `bin`.
+/// installed in `bin`. What is in an environment is for the Python of that environment only.
 fn around_program(version: Version, surroundings: &Surroundings) -> Vec<PathBuf> {
     let prefixes = surroundings
         .own_paths
         .iter()
-        .filter_map(|path| path.parent()?.parent());
+        .filter_map(|path| path.parent()?.parent())
+        .filter(|prefix| !has_its_own_python(prefix));
     prefixes
         .flat_map(|prefix| {
             let library = version.library();
@@ -206,6 +207,12 @@ fn around_program(version: Version, surroundings: &Surroundings) -> Vec<PathBuf>
             ]
         })
         .collect()
+}
+
+fn has_its_own_python(prefix: &Path) -> bool {
+    ["pyvenv.cfg", "bin/python", "bin/python3"]
+        .iter()
+        .any(|name| fs::symlink_metadata(prefix.join(name)).is_ok())
 }
 
 #[cfg(test)]
@@ -317,6 +324,15 @@ mod tests {
             });
             assert_eq!(found(&folder, &python, &[]), expected);
         }
+    }
+
+    #[test]
+    fn packages_of_another_environment_are_not_borrowed() {
+        let folder = Folder::new();
+        let python = folder.python("usr", "3.12");
+        folder.virtual_environment("elsewhere", &python, "3.12");
+        folder.package("elsewhere/lib/python3.12/site-packages", "3.12");
+        assert_eq!(found(&folder, &python, &[]), Package::Nowhere);
     }
 
     #[test]

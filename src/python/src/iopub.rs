@@ -19,7 +19,9 @@ pub(crate) struct IoPub(pub(crate) ipyrust_kernel::IoPub);
 
 #[pymethods]
 impl IoPub {
-    /// Publish a message. Waits while the clients are megabytes behind.
+    /// Publish a message.
+    ///
+    /// Waits while the clients are megabytes behind, unless it tells how a cell began or ended.
     #[pyo3(signature = (msg_type, content, parent=None, *, metadata=None, buffers=None, topic=None))]
     #[expect(
         clippy::too_many_arguments,
@@ -42,7 +44,9 @@ impl IoPub {
             .transpose()?;
         let buffers = buffer::outward(buffers)?;
         let parent = parent.map(|parent| &parent.get().inner);
-        wait_for_room(py, &self.0)?;
+        if is_bulk(&message_type) {
+            wait_for_room(py, &self.0)?;
+        }
         match topic {
             None => self
                 .0
@@ -121,6 +125,16 @@ impl StreamWriter {
     fn name(&self) -> &'static str {
         self.name.as_str()
     }
+}
+
+/// Whether messages of this type come in floods. How a cell began and ended must not wait behind one: an
+/// interrupted flood ends with its `error`, not after the slowest client.
+fn is_bulk(message_type: &MessageType) -> bool {
+    use MessageType::{ClearOutput, DebugEvent, Error, ExecuteInput, Status};
+    !matches!(
+        message_type,
+        ClearOutput | DebugEvent | Error | ExecuteInput | Status
+    )
 }
 
 /// Hold the writer back while the backlog is full: what is published is never lost, so it must not pile up.

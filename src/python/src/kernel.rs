@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::time::Duration;
 
 use ipyrust_kernel::{
     ConnectionFile, ConnectionInfo, ConnectionOverrides, KernelOptions, RawJson, Secret, Transport,
@@ -213,11 +214,10 @@ fn start(
     };
     let kernel = ipyrust_kernel::Kernel::start(file, options)
         .map_err(|error| KernelStartError::new_err(error.to_string()))?;
-    if chosen {
-        kernel
-            .connection()
-            .write(path)
-            .map_err(errors::connection_file)?;
+    if chosen && let Err(error) = kernel.connection().write(path) {
+        // Nobody could connect. Closed, it gives back the descriptors: the error must be seen.
+        kernel.close(Duration::ZERO);
+        return Err(errors::connection_file(error));
     }
     Ok(kernel)
 }

@@ -237,7 +237,7 @@ impl IoThread {
             self.welcome();
         }
         if ready.stdin {
-            self.receive_stdin();
+            self.receive_stdin(TURN);
         }
         if ready.shell {
             self.receive_shell(TURN);

@@ -1,7 +1,7 @@
 //! Routing: which message is answered here, which waits for the language, and
 //! in which queue.
 
-use super::{Gate, IoThread, SUBSCRIBER_PATIENCE, TURN, receive};
+use super::{Gate, IoThread, SUBSCRIBER_PATIENCE, receive};
 use crate::outbox::{Outbound, lock};
 use crate::protocol::{
     Channel, ConnectReply, ErrorReply, Header, MessageType, RawJson, ReplyStatus, ShutdownRequest,
@@ -189,8 +189,8 @@ impl IoThread {
         }
     }
 
-    pub(super) fn receive_stdin(&mut self) {
-        for _ in 0..TURN {
+    pub(super) fn receive_stdin(&mut self, limit: usize) {
+        for _ in 0..limit {
             let Some(frames) = receive(&self.sockets.stdin) else {
                 return;
             };

@@ -35,6 +35,9 @@ impl IoThread {
             }
             Outgoing::Reply { channel, message } => self.reply(channel, message),
             Outgoing::Input { message } => {
+                // Answers to earlier questions must not be taken for its own.
+                self.receive_stdin(usize::MAX);
+                self.shared.stdin.asked(message.msg_id.as_deref());
                 let addresses = addresses(&message);
                 let frames = self.encode(&addresses, message);
                 send_frames(&self.sockets.stdin, frames);

@@ -99,10 +99,7 @@ fn with_defaults<T: Serialize>(content: RawJson, value: &T) -> RawJson {
     let mut added = false;
     for (name, default) in known {
         let absent = sent.get(name).is_none_or(|value| value.get() == "null");
-        if absent && default.get() != "null" {
-            sent.insert(name, default);
-            added = true;
-        } else if absent && !sent.contains_key(name) {
+        if absent && (default.get() != "null" || !sent.contains_key(name)) {
             sent.insert(name, default);
             added = true;
         }

@@ -19,6 +19,10 @@ fn cells_that_wait_are_aborted_and_others_are_answered() {
     let second = client.execute("2");
     let check = client.ask("is_complete_request", json!({"code": "1"}));
     let third = client.execute("3");
+    // What is still under way when the error is answered may run.
+    while room.kernel.shell().len() < 3 {
+        std::thread::yield_now();
+    }
     request.reply_aborting(error(), None, Vec::new()).unwrap();
     assert_eq!(content(&client.shell_reply(&failing))["status"], "error");
     drop(request);

@@ -119,7 +119,6 @@ impl Client {
             if kind == zmq::SUB {
                 // Small, so that a reader that stops is soon felt.
                 socket.set_rcvhwm(10).unwrap();
-                socket.set_rcvbuf(4096).unwrap();
                 socket.set_subscribe(b"").unwrap();
             }
             socket.connect(&info.endpoint(port)).unwrap();

@@ -19,7 +19,7 @@ fn a_subshell_answers_beside_the_main_shell() {
     client.execute("main");
     let _running = room.take();
     let subshell = room.kernel.create_subshell().unwrap();
-    assert_eq!(room.kernel.subshells(), [subshell.id.clone()]);
+    assert_eq!(room.kernel.subshells(), std::slice::from_ref(&subshell.id));
     let id = execute_in(&mut client, &subshell.id);
     let mut request = take(&subshell.queue);
     assert_eq!(request.subshell_id(), Some(&subshell.id[..]));
