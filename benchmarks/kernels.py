@@ -39,6 +39,7 @@ class Running:
         patience: float,
     ) -> None:
         self.environment = environment
+        self.home = home
         self._file = home / f"kernel-{secrets.token_hex(4)}.json"
         self.connection = _connection(transport, home)
         self._file.write_text(json.dumps(self.connection))

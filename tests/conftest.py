@@ -1,7 +1,7 @@
 """Which kernel the tests run on, and kernels as fixtures.
 
 pytest tests                         ipyrust, in the environment that runs the tests
-pytest tests --python PATH           ipyrust, in another environment
+pytest tests --python=PATH           ipyrust, in another environment
 pytest tests --kernel ipykernel      the same tests on the reference
 pytest tests/transcripts --write     write down what the kernels do now
 """

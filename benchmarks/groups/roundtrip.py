@@ -13,7 +13,7 @@ from benchmarks.wire import MissingError, cell
 def cells(subject: Subject, scale: Scale, *, code: str, shows: str) -> Mapping[str, float]:
     """`shows` is the type of message that proves that the cell did what it says."""
     kernel = subject.kernel
-    count = scale.pick(40, 200)
+    count = scale.pick(100, 200)
     for _ in range(5):
         kernel.client.execute(code, check=False)
     kernel.client.drain()

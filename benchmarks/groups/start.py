@@ -83,7 +83,9 @@ def ipython_alone(subject: Subject, scale: Scale) -> Mapping[str, float]:
 def rest(subject: Subject, scale: Scale) -> Mapping[str, float]:
     """A kernel that has run one cell and is left alone, and then its end."""
     with subject.spawn() as kernel:
-        time.sleep(scale.pick(1, 3))
+        time.sleep(
+            scale.pick(6, 10)
+        )  # What a kernel does for some seconds after a cell is not rest.
         memory = kernel.process.memory()
         before, cpu = kernel.process.switches(), kernel.process.cpu()
         seconds = scale.pick(2, 5)
@@ -130,7 +132,7 @@ ROWS = (
             Metric("exit", "exit after shutdown", "ms"),
         ),
         rest,
-        quick=2,
+        quick=1,
         full=5,
     ),
 )

@@ -105,8 +105,12 @@ def _installed() -> dict[str, str]:
 
 def _connection_file(path: str) -> tuple[str, bool]:
     """The path of the connection file, and whether it ends with this kernel."""
-    if path and (os.path.exists(path) or os.path.dirname(path)):
+    if path and (os.path.exists(path) or os.path.isdir(os.path.dirname(path))):
         return path, not os.path.exists(path)
+    if os.path.dirname(path):
+        raise FileNotFoundError(
+            f"the connection file {path} does not exist, nor does its directory"
+        )
     from jupyter_core.paths import jupyter_runtime_dir
 
     directory = jupyter_runtime_dir()

@@ -143,6 +143,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         if self._server is not None:
             self._server.stop()
 
+    @property
+    def abs_connection_file(self) -> str:
+        """The connection file with its directory."""
+        return os.path.abspath(self.connection_file)
+
     def cell_begins(self) -> None:
         self.cell_runs = True
         self._control.cell_begins()

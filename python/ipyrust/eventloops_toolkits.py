@@ -152,6 +152,12 @@ def wx() -> Wait:
 
     def wait(descriptor: int, timeout: float | None) -> None:
         loop = wxpython.GUIEventLoop()
+
+        def stop() -> None:
+            # A call that comes late finds that another loop runs by now.
+            if loop.IsRunning():
+                loop.Exit()
+
         with wxpython.EventLoopActivator(loop) as _:
             if timeout is not None and timeout <= 0:
                 while loop.Pending():
@@ -161,7 +167,7 @@ def wx() -> Wait:
                 return
             # `Exit` of a loop that does not run yet would be an error: `CallAfter` is handled by
             # the running loop.
-            with _Watcher(descriptor, timeout, lambda: wxpython.CallAfter(loop.Exit)):
+            with _Watcher(descriptor, timeout, lambda: wxpython.CallAfter(stop)):
                 loop.Run()
 
     wait.application = application  # type: ignore[attr-defined]

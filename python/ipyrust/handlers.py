@@ -66,7 +66,10 @@ def comm_close(kernel: Kernel, request: Request) -> None:
 
 def shutdown(kernel: Kernel, request: Request) -> dict[str, Any]:
     # The kernel is stopped once this is answered: whoever serves the request sees to it.
-    return {"status": "ok", "restart": bool(request.content.get("restart", False))}
+    content = {"status": "ok", "restart": bool(request.content.get("restart", False))}
+    # The clients that did not ask learn of it, too.
+    kernel.iopub.publish("shutdown_reply", content, request.parent, topic=kernel._topic("shutdown"))
+    return content
 
 
 def debug(kernel: Kernel, request: Request) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def is_foreign(directory: Path) -> bool:
     try:
         argv = json.loads((directory / "kernel.json").read_text())["argv"]
         ours = os.path.basename(argv[0]) == "ipyrust" or argv[1:3] == ["-m", "ipyrust"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return os.path.lexists(directory)
     except (OSError, ValueError, LookupError, TypeError):
         return True  # Not readable as a kernelspec, so not known to be ours.

@@ -30,6 +30,13 @@ the first kind swallows arrives at `sys.unraisablehook`; the second kind is seen
 nothing is raised. In both cases the cell is *owed* an interrupt: a helper thread sends the signal
 again, every few milliseconds, until it was raised in code that can take it or the cell has ended.
 
+There is one way past all this, and it is CPython's: a signal that arrives after the last look for
+signals and before a system call begins does not end that call (`time.sleep` sleeps on). Python
+writes a byte to the wakeup descriptor when the signal arrives, our handler takes it out when it
+runs; a byte that stays is a signal that nobody has handled. The control thread watches for that
+(`resend_unhandled`) and sends the signal once more. Should the handler run just then after all, it
+sees so (`_spare`) and ignores the second signal.
+
 A signal handler that a cell installs is obeyed while the cell runs and replaced by ours at its end.
 """
 
@@ -37,6 +44,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -49,6 +57,7 @@ from ipyrust import _core
 
 T = TypeVar("T")
 
+UNHANDLED_AFTER = 0.02  # Seconds; a handler that did not run by then waits for something.
 RESEND_FIRST = 0.002  # Seconds; long enough for a destructor or a tracing function to return.
 RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hours.
 
@@ -76,6 +85,11 @@ class Interrupts:
         self.taking = False
         self._early = False
         self._resending = False
+        # Readable while a signal has arrived that Python has not handled; -1 before `install`.
+        self.wakeup = -1
+        self._wakeup_write = -1
+        self._handled = 0
+        self._spare: int | None = None
         self._handler = self._on_signal
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
@@ -94,11 +108,18 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._handler)
         self._unraisable = sys.unraisablehook
         sys.unraisablehook = self._on_unraisable
+        if self.wakeup < 0:
+            self.wakeup, self._wakeup_write = os.pipe()
+            os.set_blocking(self.wakeup, False)
+            os.set_blocking(self._wakeup_write, False)
+            os.register_at_fork(after_in_child=_forget_wakeup)
+        self._watch_signals()
 
     # The life of a cell.
 
     def begin(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> Cell:
         """A cell has been taken; interrupts are its own from here on."""
+        self._watch_signals()
         cell = Cell(loop, task)
         self.cell = cell  # First: from here on `_early` is not written any more.
         if self._early:
@@ -149,9 +170,49 @@ class Interrupts:
         if signal.getsignal(signal.SIGINT) != self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
+    # Signals that nobody handles.
+
+    def resend_unhandled(self) -> bool:
+        """Send an interrupt again that arrived a while ago; for the control thread.
+
+        Whether it did, and has to look once more: until then a second signal counts as spare.
+        """
+        before = self._handled
+        try:
+            arrived = os.read(self.wakeup, 512)
+        except BlockingIOError:
+            self._spare = None
+            return False
+        if (
+            signal.SIGINT in arrived
+            and before == self._handled
+            and signal.getsignal(signal.SIGINT) == self._handler
+        ):
+            first = self._spare is None
+            self._spare = before
+            _core.interrupt_main()
+            if first:
+                # The C library's `system` takes no signal while its child runs: ask the child.
+                _core.interrupt_children()
+            return True
+        self._spare = None
+        return False
+
+    def _watch_signals(self) -> None:
+        # asyncio takes the descriptor while a cell uses `add_signal_handler`; then it is asyncio's.
+        before = signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
+        if before not in (-1, self._wakeup_write):
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+
     # Where an interrupt lands.
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.wakeup, 512)
+        if self._spare is not None and self._spare != self._handled:
+            self._spare = None
+            return
+        self._handled += 1
         resent, self._resending = self._resending, False
         if _core.forked():
             # A child made by fork has no kernel; Control-C is what it is everywhere.
@@ -253,6 +314,12 @@ def _place(frame: FrameType | None) -> int:
 
 def _is_bookkeeping(code: CodeType) -> bool:
     return code.co_filename.startswith((_ASYNCIO, _OURS))
+
+
+def _forget_wakeup() -> None:
+    # The pipe is the parent's; what arrives here must not wake it.
+    with contextlib.suppress(ValueError):
+        signal.set_wakeup_fd(-1)
 
 
 interrupts = Interrupts()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyrust import context, handlers
 from ipyrust.execution import execute
-from ipyrust.interrupts import interrupts
+from ipyrust.interrupts import UNHANDLED_AFTER, interrupts
 from ipyrust.shell import text_of
 
 if TYPE_CHECKING:
@@ -163,6 +163,10 @@ class Server:
         fail(self._kernel, request, error)
 
 
+def _nothing() -> None:
+    pass
+
+
 def request_aborts(request: Request, reply: dict[str, Any]) -> bool:
     """Whether the cells behind this one are not to be run."""
     content = request.content
@@ -216,11 +220,24 @@ class ControlThread(threading.Thread):
 
     def run(self) -> None:
         queue = self._kernel.core.control
-        poll = select.poll()
-        poll.register(queue.fileno(), select.POLLIN)
-        poll.register(self._poke_read, select.POLLIN)
+        requests, signals = select.poll(), select.poll()
+        for descriptor in (queue.fileno(), self._poke_read):
+            requests.register(descriptor, select.POLLIN)
+            signals.register(descriptor, select.POLLIN)
+        signals.register(interrupts.wakeup, select.POLLIN)
+        unhandled = False
         while not queue.closed:
-            if not poll.poll(LOOK_EVERY * 1000 if self._looking else None):
+            if unhandled:
+                # A signal has arrived, which the main thread gets a moment to handle.
+                ready = requests.poll(UNHANDLED_AFTER * 1000)
+                unhandled = interrupts.resend_unhandled()
+            else:
+                ready = signals.poll(LOOK_EVERY * 1000 if self._looking else None)
+                if any(descriptor == interrupts.wakeup for descriptor, _ in ready):
+                    # A toolkit's loop that waits in C code lets Python run when this wakes it.
+                    self._kernel.app.loop.call_soon_threadsafe(_nothing)
+                    unhandled = True
+            if not ready:
                 self._look()
                 continue
             with contextlib.suppress(BlockingIOError):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pdb
 import sys
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
+from IPython.core import debugger
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
@@ -85,6 +87,15 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def init_history(self) -> None:
         super().init_history()
         group_commits(self.history_manager)
+
+    def init_pdb(self) -> None:
+        """Let an interrupt end the debugger of the command line, which would ask again for ever."""
+        super().init_pdb()
+        interruptible = getattr(debugger, "InterruptiblePdb", None)
+        if interruptible is not None:
+            debugger.Pdb = interruptible
+            pdb.Pdb = interruptible  # type: ignore[misc]
+            pdb.set_trace = debugger.set_trace
 
     def init_payload(self) -> None:
         self.payload_manager = PayloadsOfCell(parent=self)
@@ -215,10 +226,6 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
         enable_gui(gui, self.kernel)
         self.active_eventloop = gui
-
-    def init_gui_pylab(self) -> None:
-        """Plots show without a magic."""
-        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
     def enable_matplotlib(self, gui: str | None = None) -> Any:
         gui, backend = super().enable_matplotlib(gui)

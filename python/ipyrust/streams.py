@@ -67,7 +67,7 @@ class OutStream(io.TextIOBase):
         return "replace"
 
     @property
-    def newlines(self) -> None:
+    def newlines(self) -> None:  # type: ignore[override]
         return None
 
     @property

@@ -22,10 +22,12 @@ VARIATIONS = [
     (re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "IDENTIFIER"),
     (re.compile(r"\b\d+(\.\d+)? ?(ns|[µμ]s|us|ms|s|sec|seconds)\b"), "TIMING"),
     (re.compile(r"datetime\.datetime\([\d, ]+\)"), "datetime.datetime(TIME)"),
+    (re.compile(r"\d{4}-\d\d-\d\d,? \d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "/tmp/CELL.py"),
     # Where the two environments lie.
     (re.compile(r"/\S*/(site-packages|lib/python3\.\d+|bin/python\S*)"), r"PATH/\1"),
 ]
+KERNEL_FILE = re.compile(r"/(ipykernel|ipyrust)/\w+\.py")
 # Notebooks draw random numbers; both kernels have to draw the same.
 SEED = "import random, numpy; random.seed(0); numpy.random.seed(0)"
 
@@ -73,14 +75,27 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 def comparable(cell: nbformat.NotebookNode) -> list[Any]:
     """What a reader gets from a cell, without what differs between two runs of one kernel."""
-    outputs: list[dict[str, Any]] = []
-    for output in cell.outputs:
-        previous = outputs[-1] if outputs else {}
-        if output.output_type == "stream" and previous.get("name") == output.name:
-            previous["text"] += output.text  # How a text was cut into messages is chance.
-        else:
-            outputs.append(dict(output))
-    return [*map(without_variations, outputs), cell.execution_count]
+    outputs: list[Any] = []
+    texts: dict[str, str] = {}
+    for output in [*cell.outputs, None]:
+        if output is not None and output.output_type == "stream":
+            # How a text was cut into messages is chance. So is the order of stdout and stderr on
+            # ipykernel; ipyrust keeps the order of the calls, which tests/wire looks at.
+            texts[output.name] = texts.get(output.name, "") + output.text
+            continue
+        outputs += sorted(texts.items())
+        texts = {}
+        if output is not None:
+            outputs.append(without_kernel_frames(dict(output)))
+    return [without_variations(item) for item in [*outputs, cell.execution_count]]
+
+
+def without_kernel_frames(output: dict[str, Any]) -> dict[str, Any]:
+    """A traceback leads through the kernel's own files, for instance from `input()`."""
+    if output["output_type"] == "error":
+        frames = [line for line in output["traceback"] if not KERNEL_FILE.search(line)]
+        return output | {"traceback": frames}
+    return output
 
 
 def without_variations(value: Any) -> Any:
@@ -90,6 +105,6 @@ def without_variations(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {name: without_variations(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [without_variations(item) for item in value]
     return value

@@ -72,6 +72,12 @@ class Notebook:
         indicator = self.page.locator(".jp-Notebook-ExecutionIndicator")
         expect(indicator).to_have_attribute("data-status", status)
 
+    def wait_for_kernel(self) -> None:
+        """Until the status bar names the kernel: before that, a cell that is run is forgotten."""
+        bar = self.page.locator(".jp-StatusBar-Widget, #jp-bottom-panel")
+        expect(bar.first).to_contain_text(f"{KERNEL_NAME} | Idle")
+        self.expect_status("idle")
+
     def look(self, moment: str) -> None:
         """Leave a screenshot for a person."""
         self.page.screenshot(path=self._folder / f"lab-{self.name}-{moment}.png")
@@ -146,7 +152,7 @@ def open_notebook(
         shown = Notebook(page, name, build_folder)
         opened.append(shown)
         shown.cell(0).wait_for()
-        shown.expect_status("idle")
+        shown.wait_for_kernel()
         return shown
 
     yield open_it
@@ -220,7 +226,8 @@ def test_a_restarted_kernel_begins_anew(open_notebook: OpenNotebook) -> None:
     expect(notebook.output(1)).to_contain_text("of the first kernel")
     notebook.command(1, "0", "0")
     notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
-    notebook.expect_status("idle")
+    expect(notebook.page.locator(".jp-Dialog")).to_have_count(0)
+    notebook.wait_for_kernel()
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("nothing")
     expect(notebook.cell(1).locator(".jp-InputPrompt")).to_have_text("[1]:")

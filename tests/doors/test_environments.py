@@ -7,9 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness import Kernel
 
 from .places import Place, start, variables_of_python
+
+# The first test of an interpreter installs what ipyrust needs there.
+pytestmark = pytest.mark.timeout(600, method="signal")
 
 # What must not depend on who started the interpreter. The empty entry that stands for the current
 # directory is the only part of `sys.path` that may.

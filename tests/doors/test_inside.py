@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from harness import Kernel, wait_until
 
 from .places import Place
+
+# The first test of an interpreter installs what ipyrust needs there.
+pytestmark = pytest.mark.timeout(600, method="signal")
 
 # Each is a cell whose last expression is the answer. They run one after the other in one kernel.
 CELLS = {

@@ -14,6 +14,9 @@ from .environments import clean_variables
 from .places import Place, words
 from .wheels import wheel_for
 
+# The first test of an interpreter installs what ipyrust needs there.
+pytestmark = pytest.mark.timeout(600, method="signal")
+
 
 def call(place: Place, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = place.environment

@@ -30,8 +30,13 @@ class Client:
         alive: Callable[[], None] = lambda: None,
         iopub: bool = True,
         receive_limit: int | None = None,
+        curve_server_key: str | None = None,
     ) -> None:
-        """`iopub=False` subscribes to nothing; `receive_limit` is the high-water mark of IOPub."""
+        """Connect, which needs no kernel yet.
+
+        `iopub=False` subscribes to nothing; `receive_limit` is the high-water mark of IOPub;
+        `curve_server_key` asks for encryption.
+        """
         self.connection = connection
         self.session = Session(connection["key"].encode(), connection["signature_scheme"])
         self.check_alive = alive  # Raises when the kernel has ended.
@@ -53,6 +58,9 @@ class Client:
                 socket.subscribe(b"")
             else:
                 socket.setsockopt(zmq.IDENTITY, identity)  # Shell and stdin share it: routing.
+            if curve_server_key is not None:
+                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+                socket.curve_serverkey = curve_server_key.encode()
             socket.connect(self.endpoint(channel))
             self.sockets[channel] = socket
 
@@ -127,13 +135,19 @@ class Client:
                 self._drain(channel)
         return bool(ready)
 
-    def wait(self, condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
-        """Receive until the condition holds."""
+    def wait(
+        self,
+        condition: Callable[[], Any],
+        what: str,
+        limit: float = LIMIT,
+        channels: Sequence[str] | None = None,
+    ) -> Any:
+        """Receive (on some channels only) until the condition holds."""
         deadline = time.monotonic() + limit
         while not (value := condition()):
             # The last messages of a kernel that has ended may still be on their way.
             remaining = deadline - time.monotonic()
-            if not self.pump(max(0.0, min(0.5, remaining))):
+            if not self.pump(max(0.0, min(0.5, remaining)), channels):
                 self.check_alive()
             if remaining < 0:
                 raise TimedOutError(

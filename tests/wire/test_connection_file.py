@@ -66,10 +66,9 @@ def test_messages_are_those_of_jupyter_client(fresh_kernel: Kernel) -> None:
     session = session_module.Session(key=fresh_kernel.connection["key"].encode())
     request = session.msg("execute_request", {"code": "6 * 7", "silent": False})
     client.send_frames("shell", session.serialize(request))
-    client.wait(lambda: client.messages["shell"][1:], "a reply")
-    reply = client.messages["shell"][-1]
+    request_id = request["header"]["msg_id"]
+    reply = client.wait_message("shell", lambda m: m.parent_id == request_id, "a reply")
     assert reply.type == "execute_reply"
-    assert reply.parent_header["msg_id"] == request["header"]["msg_id"]
     assert reply.content["status"] == "ok"
 
 
@@ -93,11 +92,14 @@ def test_ports_of_zero_are_chosen_and_written_down(start_kernel: StartKernel) ->
 
 
 @pytest.mark.ipykernel_differs("it makes a connection file where none is")
-def test_a_missing_connection_file(start_kernel: StartKernel, target: Target) -> None:
-    command = target.command(Path("/nowhere/at/all/kernel.json"))
-    output = start_error(start_kernel(command=command))
-    assert "/nowhere/at/all/kernel.json" in output
+def test_a_missing_connection_file(start_kernel: StartKernel, tmp_path: Path) -> None:
+    """Whoever names a file means that one; without a name the kernel makes its own."""
+    path = tmp_path / "missing" / "kernel.json"
+    kernel = start_kernel(command=["true"])
+    output = start_error(start_kernel(command=kernel.target.command(path)))
+    assert str(path) in output
     assert "Traceback" not in output
+    assert not path.parent.exists()
 
 
 @pytest.mark.ipykernel_differs("it starts with ports of its own")
@@ -122,7 +124,7 @@ def test_a_malformed_connection_file(start_kernel: StartKernel, text: str, words
 def test_an_incomplete_connection_file_names_what_is_missing(
     start_kernel: StartKernel, name: str
 ) -> None:
-    kernel = start_kernel(connection={name: None})
+    kernel = start_kernel(transport="tcp", connection={name: None})
     if name == "shell_port":
         assert name in start_error(kernel)
         return
@@ -143,7 +145,7 @@ def test_an_incomplete_connection_file_names_what_is_missing(
         ({"shell_port": 70_000}, "shell_port"),
         ({"shell_port": -1}, "shell_port"),
         ({"key": 5}, "key"),
-        ({"transport": "pigeon"}, "pigeon"),
+        ({"transport": "pigeon"}, "transport"),
         ({"ip": 7}, "ip"),
     ],
 )
@@ -227,6 +229,30 @@ def test_the_kernel_tells_cells_its_connection_file(fresh_kernel: Kernel) -> Non
     assert client.run(code).result == repr(path)
 
 
+def test_keys_for_encryption_are_used_or_refused_in_words(start_kernel: StartKernel) -> None:
+    """Never ignored: a client that asks for encryption must not speak in the clear."""
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    kernel = start_kernel(
+        transport="tcp", connection={"curve_publickey": public, "curve_secretkey": secret}
+    )
+    try:
+        client = kernel.client(curve_server_key=public)
+    except AssertionError:
+        output = start_error(kernel)
+        assert "Curve" in output
+        assert "Traceback" not in output
+        assert secret not in output
+    else:
+        assert client.run("6 * 7").result == "42"
+
+
+@pytest.mark.ipyrust_only("its words are not ours")
+@pytest.mark.parametrize("name", ["curve_publickey", "curve_secretkey"])
+def test_half_of_the_keys_for_encryption_is_an_error(start_kernel: StartKernel, name: str) -> None:
+    kernel = start_kernel(transport="tcp", connection={name: zmq.curve_keypair()[0].decode()})
+    assert name in start_error(kernel)
+
+
 @pytest.mark.ipykernel_differs("it has no registration files")
 def test_a_registration_file_makes_the_kernel_bind_and_register(
     start_kernel: StartKernel, target: Target
@@ -266,3 +292,29 @@ def test_the_files_of_ipc_belong_to_their_owner_alone(fresh_kernel: Kernel) -> N
     fresh_kernel.client()
     names = [p.name for p in fresh_kernel.directory.iterdir() if re.match(r"k-\d", p.name)]
     assert sorted(names) == [f"k-{n}" for n in range(1, 6)]
+
+
+def test_without_a_connection_file_the_kernel_makes_one(
+    start_kernel: StartKernel, target: Target, tmp_path: Path
+) -> None:
+    command = target.command(Path("unused"))[:-2]
+    kernel = start_kernel(command=command, environment={"JUPYTER_RUNTIME_DIR": str(tmp_path)})
+
+    def made() -> list[Path]:
+        assert kernel.is_alive(), kernel.output
+        return [
+            path
+            for path in tmp_path.glob("kernel-*.json")
+            if path.read_text().rstrip().endswith("}")
+        ]
+
+    (path,) = wait_until(made, "a connection file")
+    assert path.stat().st_mode & 0o077 == 0, "others could read the key"
+    connection = json.loads(path.read_text())
+    assert connection["key"]
+    with Client(connection) as client:
+        client.wait_ready()
+        assert client.run("6 * 7").result == "42"
+        client.send("control", "shutdown_request", {"restart": False})
+        kernel.wait_for_exit()
+    wait_until(lambda: not path.exists(), "the end of the file")

@@ -64,18 +64,19 @@ MARKS = [pytest.mark.ipykernel_differs("its handler only cancels the task")]
 def test_an_interrupt_stops(client: Client, interrupt: Interrupt, name: str) -> None:
     cell = begin(client, name)
     interrupt()
-    assert cell.wait().status == "error"
-    # A shell says that it was killed; ipykernel cancels what awaits.
-    names = ("KeyboardInterrupt", "CancelledError", "CalledProcessError")
-    assert cell.reply.content["ename"] in names
+    cell.wait()
+    if name != "%%bash":  # Its error is the shell's, and not one before IPython 9.
+        assert cell.status == "error"
+        # ipykernel cancels what awaits.
+        assert cell.reply.content["ename"] in ("KeyboardInterrupt", "CancelledError")
     assert client.run("'usable'").result == "'usable'"
 
 
-@pytest.mark.parametrize("code", ["!sleep 1000", "import os; os.system('sleep 1000')"])
+@pytest.mark.parametrize("code", ["!{}", "import os; os.system('{}')"])
 def test_an_interrupt_reaches_a_child_in_the_foreground(
     client: Client, interrupt: Interrupt, code: str
 ) -> None:
-    cell = client.execute("import os\nos.system('echo begun')\n" + code)
+    cell = client.execute(code.replace("{}", "echo begun; sleep 1000"))
     cell.wait_for_text("begun")
     interrupt()
     # The C library's system() takes the signal from us: whether the cell fails is the child's word.
@@ -209,9 +210,9 @@ def test_an_interrupt_leaves_background_tasks_alone(client: Client, interrupt: I
 def test_the_children_of_an_interrupted_cell_are_gone(client: Client, interrupt: Interrupt) -> None:
     code = (
         "child = subprocess.Popen(['sleep', '1000'])\n"
-        "try: child.wait()\nfinally: child.kill(); child.wait()"
+        "try: print('waiting'); child.wait()\nfinally: child.kill(); child.wait()"
     )
-    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    cell = client.execute(BEGIN + code).wait_for_text("waiting")
     interrupt()
     assert cell.wait().status == "error"
     assert client.run("child.poll() is not None").result == "True"

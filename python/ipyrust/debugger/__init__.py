@@ -10,18 +10,13 @@ package by the first `debug_request`: the shell needs `cells` at every start.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .commands import Debugger
+    from .tracing import available
 
 __all__ = ["Debugger", "available"]
-
-
-def available() -> bool:
-    """Whether debugpy is there; it is not imported to find out."""
-    return importlib.util.find_spec("debugpy") is not None
 
 
 def __getattr__(name: str) -> object:
@@ -29,4 +24,8 @@ def __getattr__(name: str) -> object:
         from .commands import Debugger
 
         return Debugger
+    if name == "available":
+        from .tracing import available
+
+        return available
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,13 +8,13 @@ The `Tracer` owns everything global that debugging changes: the adapter's port, 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from . import available
 from .client import DebugError, hide_from_debugger
 
 MISSING = "debugpy is not installed; run `pip install 'ipyrust[debug]'` and restart the kernel"
@@ -22,6 +22,11 @@ MISSING = "debugpy is not installed; run `pip install 'ipyrust[debug]'` and rest
 # Threads of IPython and of ours that are no part of what a person debugs.
 _HIDDEN_THREADS = ("ipyrust-", "IPythonHistorySavingThread", "control")
 _RUNNING, _SUSPENDED, _NO_STEP = 1, 2, -1  # As pydevd_constants; its names are not public.
+
+
+def available() -> bool:
+    """Whether debugpy is there; it is not imported to find out."""
+    return importlib.util.find_spec("debugpy") is not None
 
 
 def load_debugpy() -> Any:

@@ -61,6 +61,9 @@ fn default_scheme() -> String {
 }
 
 /// What a connection file says. A port of 0 means "any free one".
+///
+/// The ports and the key have no default: a file that was cut short must not
+/// make a kernel that nobody finds, or one that takes unsigned messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectionInfo {
     /// TCP or files.
@@ -70,22 +73,16 @@ pub struct ConnectionInfo {
     #[serde(default = "localhost")]
     pub ip: String,
     /// Requests.
-    #[serde(default)]
     pub shell_port: u16,
     /// What is published.
-    #[serde(default)]
     pub iopub_port: u16,
     /// Input.
-    #[serde(default)]
     pub stdin_port: u16,
     /// Requests that do not wait.
-    #[serde(default)]
     pub control_port: u16,
     /// Heartbeat.
-    #[serde(default)]
     pub hb_port: u16,
     /// The key messages are signed with; empty: they are not signed.
-    #[serde(default)]
     pub key: Secret,
     /// Such as `hmac-sha256`.
     #[serde(default = "default_scheme")]
@@ -181,7 +178,6 @@ pub struct RegistrationFile {
     /// The registration socket.
     pub registration_port: u16,
     /// The key messages are signed with.
-    #[serde(default)]
     pub key: Secret,
     /// Such as `hmac-sha256`.
     #[serde(default = "default_scheme")]
@@ -376,6 +372,10 @@ mod tests {
         assert_eq!(
             error,
             "field `shell_port` has the wrong type or is out of range"
+        );
+        assert_eq!(
+            read(r#"{"iopub_port":1}"#).unwrap_err(),
+            "missing field `shell_port`"
         );
         assert_eq!(read("[1]").unwrap_err(), "not an object");
         assert_eq!(

@@ -199,10 +199,8 @@ fn around_program(version: Version, surroundings: &Surroundings) -> Vec<PathBuf>
             [
                 prefix.join("lib").join(&library).join("site-packages"),
                 prefix.join("lib64").join(&library).join("site-packages"),
-                prefix
-                    .join("local/lib")
-                    .join(&library)
-                    .join("dist-packages"),
+                // Debian's name; its pip puts a `local` before both `bin` and `lib`.
+                prefix.join("lib").join(&library).join("dist-packages"),
                 prefix.to_owned(),
             ]
         })
@@ -315,7 +313,11 @@ mod tests {
     fn packages_beside_this_program_are_put_on_the_path() {
         let folder = Folder::new();
         let python = folder.python("usr", "3.12");
-        for site in ["elsewhere", "elsewhere/lib/python3.12/site-packages"] {
+        for site in [
+            "elsewhere",
+            "elsewhere/lib/python3.12/dist-packages",
+            "elsewhere/lib/python3.12/site-packages",
+        ] {
             let extension = folder.package(site, "3.12");
             let add_to_path = Some(folder.path(site));
             let expected = Package::Installed(Installed {

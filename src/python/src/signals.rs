@@ -13,8 +13,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-/// How long one wait of the main thread lasts before it looks for signals again. A signal ends a wait on a
-/// descriptor by itself; this is for one that came just before the wait began.
+/// How long a wait lasts before it looks for interrupts again. A signal ends the main thread's wait on a
+/// descriptor by itself, and this is for one that came just before the wait began; a subshell's thread is
+/// interrupted by an asynchronous exception, which wakes nobody.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
 /// The main thread's `pthread_t`; 0 until it is known.
@@ -62,8 +63,8 @@ pub(crate) fn interrupt_main(py: Python<'_>) -> PyResult<()> {
 /// Wait without the interpreter until `attempt` gives something or `timeout` has passed.
 ///
 /// `attempt` is told how long it may wait, and gives nothing when that is over or when a signal ended it.
-/// Between the attempts Python's signal handlers run (on the main thread; elsewhere there is nothing to run
-/// and nothing to wake up for), so what they raise ends the wait.
+/// Between the attempts Python's signal handlers run on the main thread, and elsewhere the asynchronous
+/// exceptions that other threads have set are raised; either ends the wait.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     timeout: Option<Duration>,
@@ -71,11 +72,16 @@ pub(crate) fn wait<T: Send>(
 ) -> PyResult<Option<T>> {
     // A timeout that no clock can count to is none.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let slice = on_main_thread().then_some(SLICE);
+    let on_main_thread = on_main_thread();
     loop {
-        py.check_signals()?;
+        if on_main_thread {
+            py.check_signals()?;
+        } else {
+            // CPython raises an asynchronous exception where it runs bytecode, and only there.
+            py.run(c"pass", None, None)?;
+        }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let pause = left.into_iter().chain(slice).min();
+        let pause = left.into_iter().chain([SLICE]).min();
         if let Some(found) = py.detach(|| attempt(pause)) {
             return Ok(Some(found));
         }

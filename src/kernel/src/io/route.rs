@@ -68,9 +68,8 @@ impl IoThread {
                 (self.shared.interrupt)();
                 self.answer(&arrived, status);
             }
-            // Need the language, and must not wait for a cell. Clients of the
-            // protocol before 5.4 send shutdown_request on shell.
-            MessageType::ShutdownRequest => {
+            // Need the language, and must not wait for a cell.
+            MessageType::ShutdownRequest if arrived.channel == Channel::Control => {
                 self.begin_shutdown();
                 self.enqueue(arrived);
             }
@@ -78,8 +77,10 @@ impl IoThread {
             | MessageType::CreateSubshellRequest
             | MessageType::DeleteSubshellRequest
             | MessageType::ListSubshellRequest => self.enqueue(arrived),
-            // Wait for their turn in a shell.
-            MessageType::ExecuteRequest
+            // Wait for their turn in a shell. Clients of the protocol before 5.4
+            // send shutdown_request there, to end the kernel after their cells.
+            MessageType::ShutdownRequest
+            | MessageType::ExecuteRequest
             | MessageType::CompleteRequest
             | MessageType::InspectRequest
             | MessageType::IsCompleteRequest
@@ -112,14 +113,14 @@ impl IoThread {
     pub(super) fn enqueue(&mut self, arrived: Arrived) {
         let shared = Arc::clone(&self.shared);
         let message = &arrived.parent.message;
-        let to_control = matches!(
-            message.message_type,
-            MessageType::ShutdownRequest
-                | MessageType::DebugRequest
-                | MessageType::CreateSubshellRequest
-                | MessageType::DeleteSubshellRequest
-                | MessageType::ListSubshellRequest
-        );
+        let to_control = match message.message_type {
+            MessageType::ShutdownRequest => arrived.channel == Channel::Control,
+            MessageType::DebugRequest
+            | MessageType::CreateSubshellRequest
+            | MessageType::DeleteSubshellRequest
+            | MessageType::ListSubshellRequest => true,
+            _ => false,
+        };
         let subshell_id = message.header.subshell_id.as_deref();
         let queue = match subshell_id {
             _ if to_control => shared.control.clone(),

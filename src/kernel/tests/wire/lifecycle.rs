@@ -37,11 +37,26 @@ fn a_shutdown_interrupts_the_running_cell_once() {
     let running = room.take();
     client.command("shutdown_request", json!({}));
     drop(take(room.kernel.control()));
-    client.ask("shutdown_request", json!({}));
-    let request = take(room.kernel.control());
-    assert_eq!(request.channel().as_str(), "shell");
+    client.command("shutdown_request", json!({}));
+    drop(take(room.kernel.control()));
     assert_eq!(room.interrupts.load(Ordering::SeqCst), 1);
     drop(running);
+}
+
+#[test]
+fn a_shutdown_on_shell_waits_for_the_cells_before_it() {
+    let room = Room::new();
+    let mut client = room.client();
+    client.execute("1");
+    let running = room.take();
+    client.ask("shutdown_request", json!({}));
+    let info = client.ask("kernel_info_request", json!({}));
+    client.shell_reply(&info);
+    assert!(room.kernel.control().is_empty());
+    drop(running);
+    let request = room.take();
+    assert_eq!(*request.kind(), MessageType::ShutdownRequest);
+    assert_eq!(room.interrupts.load(Ordering::SeqCst), 0);
 }
 
 #[test]

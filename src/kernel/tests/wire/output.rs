@@ -157,7 +157,6 @@ fn a_subscriber_that_pauses_loses_nothing_and_delays_nobody_else() {
     let info = client.command("kernel_info_request", json!({}));
     client.control_reply(&info);
     client.beat();
-    assert!(!iopub.wait_for_room(Duration::from_millis(10)));
     request.reply(ok(), None, Vec::new()).unwrap();
     client.shell_reply(&id);
     drop(request);
