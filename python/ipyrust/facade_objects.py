@@ -155,7 +155,7 @@ class Comm(comms.Comm):
         )
 
 
-class CommManager(LoggingConfigurable, BaseCommManager):
+class CommManager(LoggingConfigurable, BaseCommManager):  # type: ignore[misc]
     """A comm manager of a library's own."""
 
     kernel: Any = AnyTrait()

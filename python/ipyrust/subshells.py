@@ -148,6 +148,9 @@ class Subshell:
                 # Where it waits, a stop is ended by the exception; elsewhere pydevd is at work.
                 info = getattr(self.thread, "additional_info", None)
                 if info is not None and info.is_in_wait_loop:
+                    from ipyrust.debugger.tracing import forget_stop
+
+                    forget_stop(info)
                     _raise_in(self.thread)
                     return
             elif place == _WAITING:

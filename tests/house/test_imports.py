@@ -24,7 +24,7 @@ RUST_ORDERS = [
 ]
 # What starts a kernel or its clients from outside needs Jupyter's client side; a kernel does not.
 CLIENT_SIDE = {"install", "connect", "embed"}
-NOT_IN_A_KERNEL = {"jupyter_client", "jupyter_core", "zmq", "tornado", "psutil", "nest_asyncio"}
+NOT_IN_A_KERNEL = {"jupyter_client", "zmq", "tornado", "psutil", "nest_asyncio"}
 
 
 def python_modules() -> dict[str, Path]:

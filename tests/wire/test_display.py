@@ -136,14 +136,13 @@ def test_libraries_may_hook_into_displays(client: Client) -> None:
     assert cell.result == "[\"'swallowed'\"]"
 
 
-def test_buffers_travel_with_a_published_display(client: Client) -> None:
-    code = (
-        "from IPython.core.interactiveshell import InteractiveShell\n"
-        "get_ipython().display_pub.publish({'text/plain': 'x'}, {}, transient={'display_id': 'b'},"
-        " update=True)"
-    )
-    content = client.run(code).one("update_display_data").content
-    assert content["transient"] == {"display_id": "b"}
+def test_the_publisher_may_be_called_directly(client: Client) -> None:
+    call = "get_ipython().display_pub.publish"
+    client.run(f"{call}({{'text/plain': 'x'}}, transient={{'display_id': 'direct'}})")
+    cell = client.run(f"{call}({{'a/b': 'y'}}, transient={{'display_id': 'direct'}}, update=True)")
+    content = cell.one("update_display_data").content
+    assert content["data"] == {"a/b": "y"}
+    assert content["transient"] == {"display_id": "direct"}
 
 
 def test_capture_catches_all(client: Client) -> None:

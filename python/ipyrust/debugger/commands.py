@@ -34,7 +34,7 @@ class Debugger:
         """`publish` sends the content of a `debug_event`."""
         self._shell = shell
         self._publish = publish
-        self._tracer = Tracer(shell, self._after_cell, self._release_others)
+        self._tracer = Tracer(shell, self._release_others)
         self._client: Client | None = None
         self._attached = False
         self._live: LiveVariables | None = None
@@ -274,6 +274,18 @@ class Debugger:
             },
         )
 
+    def _resume(self, command: str, arguments: Message) -> Message:
+        # Before it is sent: the event that says so may come after the cell's end, and the next
+        # stop may come before the response is looked at.
+        with self._lock:
+            stopped = set(self._stopped_threads)
+            self._stopped_threads.clear()
+        response = self._ask(command, arguments)
+        if not response.get("success"):
+            with self._lock:
+                self._stopped_threads |= stopped
+        return response
+
     def _forward(self, command: str, arguments: Message) -> Message:
         return self._ask(command, arguments)
 
@@ -376,21 +388,6 @@ class Debugger:
             with contextlib.suppress(DebugError):  # One means all of them.
                 client.send("continue", {"threadId": threads[-1]})
 
-    def _after_cell(self) -> None:
-        """A cell ended: if it was interrupted where it was stopped, nobody else says so."""
-        with self._lock:
-            threads = sorted(self._stopped_threads)
-            self._stopped_threads.clear()
-        if threads:
-            self._publish(
-                {
-                    "seq": 0,
-                    "type": "event",
-                    "event": "continued",
-                    "body": {"threadId": threads[0], "allThreadsContinued": True},
-                }
-            )
-
 
 variables_module = LiveVariables.__module__
 
@@ -409,8 +406,9 @@ _COMMANDS: dict[str, Callable[[Debugger, str, Message], Message]] = {
     "setBreakpoints": Debugger._set_breakpoints,
     "stackTrace": Debugger._stack_trace,
     "variables": Debugger._variables,
-    # The rest is debugpy's: continue, next, stepIn, stepOut, pause, threads, scopes, evaluate,
-    # setVariable, setExceptionBreakpoints, exceptionInfo, ...
+    **dict.fromkeys(("continue", "next", "stepIn", "stepOut"), Debugger._resume),
+    # The rest is debugpy's: pause, threads, scopes, evaluate, setVariable, exceptionInfo,
+    # setExceptionBreakpoints, ...
 }
 
 

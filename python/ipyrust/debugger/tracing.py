@@ -50,16 +50,11 @@ def load_debugpy() -> Any:
 class Tracer:
     """debugpy within this process."""
 
-    def __init__(
-        self, shell: Any, after_stop: Callable[[], None], release_others: Callable[[], None]
-    ) -> None:
-        """Tell what only this process sees.
-
-        `after_stop` is called when a cell ended and nothing is stopped in the debugger;
-        `release_others`, by a signal handler, when one of several stopped threads is interrupted.
+    def __init__(self, shell: Any, release_others: Callable[[], None]) -> None:
+        """`release_others` is called, by a signal handler, when one of several stopped threads is
+        interrupted.
         """
         self._shell = shell
-        self._after_stop = after_stop
         self._release_others = release_others
         self._debugpy: Any = None
         self._address: tuple[str, int] | None = None
@@ -93,7 +88,6 @@ class Tracer:
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = self._debugpy.breakpoint
         self._shell.events.register("pre_execute", self._before_cell)
-        self._shell.events.register("post_execute", self._after_cell)
         _interrupt_listeners().append(self._on_interrupt)
         transforms = self._shell.input_transformer_manager.cleanup_transforms
         for index, transform in enumerate(transforms):
@@ -107,7 +101,6 @@ class Tracer:
             return
         sys.breakpointhook, self._breakpointhook = self._breakpointhook, None
         self._shell.events.unregister("pre_execute", self._before_cell)
-        self._shell.events.unregister("post_execute", self._after_cell)
         _interrupt_listeners().remove(self._on_interrupt)
         if self._empty_lines is not None:
             self._shell.input_transformer_manager.cleanup_transforms.insert(*self._empty_lines)
@@ -121,12 +114,8 @@ class Tracer:
         """
         info = getattr(threading.current_thread(), "additional_info", None)
         if info is not None and not info.is_in_wait_loop:
-            # Otherwise the next cell would stop at once, where nobody set a breakpoint.
-            if info.pydev_state == _SUSPENDED:
-                info.pydev_state = _RUNNING
-            info.pydev_step_cmd = _NO_STEP
-            info.pydev_step_stop = None
-        if sys.version_info < (3, 12) and sys.gettrace() is None:
+            forget_stop(info)
+        if not _uses_monitoring() and sys.gettrace() is None:
             self._debugpy.trace_this_thread(True)
 
     def _on_interrupt(self) -> None:
@@ -144,11 +133,25 @@ class Tracer:
                 self._release_others()
             if interrupts.cell is not None:
                 interrupts.cell.owed = False
+            forget_stop(info)
             raise KeyboardInterrupt
 
-    def _after_cell(self) -> None:
-        if not _stopped_threads():
-            self._after_stop()
+
+def forget_stop(info: Any) -> None:
+    """A thread that is interrupted where it is stopped runs: it has no stop and no step to do.
+
+    Otherwise it would stop again at the next line, whosever line that is.
+    """
+    if info.pydev_state == _SUSPENDED:
+        info.pydev_state = _RUNNING
+    info.pydev_step_cmd = _NO_STEP
+    info.pydev_step_stop = None
+
+
+def _uses_monitoring() -> bool:
+    """Whether pydevd traces by `sys.monitoring` (Python 3.12), which is not set by thread."""
+    constants: Any = sys.modules.get("_pydevd_bundle.pydevd_constants")
+    return bool(getattr(constants, "PYDEVD_USE_SYS_MONITORING", False))
 
 
 def _interrupt_listeners() -> list[Callable[[], None]]:

@@ -194,14 +194,14 @@ impl RequestQueue {
         Ok(())
     }
 
-    /// Lets nothing out until [`RequestQueue::sweep`].
+    /// Lets nothing out until [`RequestQueue::resume`].
     pub(crate) fn pause(&self) {
         let mut state = lock(&self.0.state);
         state.paused = true;
         self.settle(&mut state);
     }
 
-    /// Sets the execute requests that wait aside and lets the others out again.
+    /// Sets the execute requests that wait aside.
     pub(crate) fn sweep(&self) {
         let mut state = lock(&self.0.state);
         let (swept, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.waiting)
@@ -209,6 +209,11 @@ impl RequestQueue {
             .partition(|a| a.parent.message.message_type == MessageType::ExecuteRequest);
         state.waiting = kept.into();
         state.aborted.extend(swept);
+    }
+
+    /// Lets requests out again.
+    pub(crate) fn resume(&self) {
+        let mut state = lock(&self.0.state);
         state.paused = false;
         self.settle(&mut state);
     }

@@ -34,9 +34,13 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
+    /// By the id of the message: libraries make a parent anew out of its header
+    /// (ipywidgets' `Output` does), and that is the same parent.
     fn belongs_to(&self, parent: Option<&Arc<Parent>>) -> bool {
         match (&self.parent, parent) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => {
+                Arc::ptr_eq(a, b) || a.message.header.msg_id == b.message.header.msg_id
+            }
             (None, None) => true,
             _ => false,
         }

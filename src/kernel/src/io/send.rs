@@ -58,6 +58,8 @@ impl IoThread {
                 for arrived in queue.take_aborted() {
                     self.answer_aborted(&arrived);
                 }
+                // Only now: the status of what comes next must not mix with theirs.
+                queue.resume();
             }
             Outgoing::Refused {
                 requests,

@@ -1,8 +1,9 @@
 //! Streams, displays, their order, and subscribers that do not read.
 
 use crate::client::{Client, LIMIT, Published, Room, ok};
-use ipyrust_kernel::{MessageType, RawJson, StreamName};
+use ipyrust_kernel::{MessageType, Parent, RawJson, StreamName};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The text of a stream, and how many messages carried it.
@@ -105,6 +106,30 @@ fn the_order_of_calls_is_kept_across_streams_and_displays() {
         }
     }
     assert_eq!((rounds, seen.join("").as_str()), (100, "stdout:end "));
+}
+
+#[test]
+fn a_parent_that_was_made_anew_is_the_same_parent() {
+    let room = Room::new();
+    let mut client = room.client();
+    let id = client.execute("1");
+    let request = room.take();
+    let again = Arc::new(Parent::new(request.message().clone()));
+    let iopub = room.kernel.iopub();
+    iopub.write(StreamName::Stdout, "begun ", Some(request.parent()));
+    iopub.write(StreamName::Stdout, "and ended\n", Some(&again));
+    iopub.publish(
+        &MessageType::ClearOutput,
+        RawJson::empty(),
+        None,
+        Vec::new(),
+        Some(&again),
+    );
+    drop(request);
+    let all = client.until_idle(&id);
+    let place = |kind: &str| all.iter().position(|one| one.kind == kind);
+    assert!(place("stream") < place("clear_output"));
+    assert_eq!(text(&all, "stdout"), ("begun and ended\n".to_owned(), 1));
 }
 
 #[test]
