@@ -154,17 +154,8 @@ class RequestQueue:
     def fileno(self) -> int:
         """A descriptor that is readable while a request waits, and once the queue is closed."""
 
-    def comm_fileno(self) -> int:
-        """A descriptor that is readable while a comm message waits."""
-
     def try_next(self) -> Request | None:
         """The next request, if there is one; its `busy` is published."""
-
-    def try_next_comm(self) -> Request | None:
-        """The next comm message, before all other requests: for a cell that awaits."""
-
-    def next(self, timeout: float | None = None) -> Request | None:
-        """Wait for the next request; `None` after `timeout` seconds or when the queue is closed."""
 
     def try_next_overdue(self, seconds: float) -> Request | None:
         """A completion, inspection or completeness request that has waited this long already.

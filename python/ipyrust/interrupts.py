@@ -50,7 +50,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
 from ipyrust import _core
@@ -156,6 +156,13 @@ class Interrupts:
         if _thread.get_ident() != self._main:
             return self.cancelled_elsewhere()
         return self.cell is not None and self.cell.cancels > 0
+
+    def leave_traceback(self, traceback: TracebackType | None) -> None:
+        """Cut the handler's own frame off: the last line shown is to be the user's."""
+        while traceback is not None and traceback.tb_next is not None:
+            if traceback.tb_next.tb_frame.f_code in _HANDLER_CODES:
+                traceback.tb_next = None
+            traceback = traceback.tb_next
 
     def end(self, cell: Cell) -> None:
         """The cell has ended; what comes now is for nobody."""
@@ -287,6 +294,7 @@ _CELL, _HELD, _REGION, _CALLBACK, _OUTSIDE = range(5)
 _CELL_CODE: CodeType = Interrupts.guarded_cell.__code__
 _REGION_CODE: CodeType = Interrupts.guarded.__code__
 _CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
+_HANDLER_CODES = frozenset((Interrupts._on_signal.__code__, Interrupts.before_code.__code__))
 _HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
 _OURS = os.path.dirname(__file__) + os.sep

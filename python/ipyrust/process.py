@@ -44,6 +44,7 @@ class Process:
                 faulthandler.register(signal.SIGUSR1, file=descriptor, all_threads=True)
         self._keep_crash_reports(descriptor)
         signal.signal(signal.SIGTERM, self._on_terminate)
+        _keep_signals_across_forks()
 
     def leave(self, code: int = 0) -> None:
         """End the process; does not return."""
@@ -98,3 +99,24 @@ class Process:
             enable(file, all_threads, **more)
 
         faulthandler.enable = enable_on_original
+
+
+def _keep_signals_across_forks() -> None:
+    """Let no signal to a child made by fork get lost.
+
+    CPython forgets in the child what has arrived since the fork, for it may have been the
+    parent's. A `SIGTERM` sent right after `Process.start()` would be lost; 15 of 100 were. While
+    the fork lasts signals wait, and they arrive when the child is ready for them.
+    """
+    held = (signal.SIGINT, signal.SIGTERM)
+    before: dict[int, set[int | signal.Signals]] = {}
+
+    def hold() -> None:
+        before[_thread.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+
+    def release() -> None:
+        mask = before.pop(_thread.get_ident(), None)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    os.register_at_fork(before=hold, after_in_child=release, after_in_parent=release)

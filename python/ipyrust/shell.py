@@ -178,6 +178,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         found = super()._get_exc_info(exc_tuple)
+        if issubclass(found[0], KeyboardInterrupt):
+            interrupts.leave_traceback(found[2])
         # An awaiting cell is interrupted by cancelling it; a person pressed "interrupt".
         if issubclass(found[0], asyncio.CancelledError) and interrupts.is_cancelled():
             error = KeyboardInterrupt()
@@ -234,7 +236,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         except ImportError:
             pass
         else:
-            configure_inline_support(self, backend)  # type: ignore[no-untyped-call]
+            configure_inline_support(self, backend)
         return gui, backend
 
     def run_cell(self, *args: Any, **kwargs: Any) -> Any:

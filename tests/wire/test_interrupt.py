@@ -76,8 +76,10 @@ def test_an_interrupt_stops(client: Client, interrupt: Interrupt, name: str) -> 
 def test_an_interrupt_reaches_a_child_in_the_foreground(
     client: Client, interrupt: Interrupt, code: str
 ) -> None:
-    cell = client.execute(code.replace("{}", "echo begun; sleep 1000"))
-    cell.wait_for_text("begun")
+    # The child says itself that it runs: a shell that has said so has not started its own yet.
+    child = 'exec $PYTHON -u -c "import time; print(1 - 2); time.sleep(1000)"'
+    client.run("import os, sys; os.environ['PYTHON'] = sys.executable")
+    cell = client.execute(code.replace("{}", child)).wait_for_text("-1")
     interrupt()
     # The C library's system() takes the signal from us: whether the cell fails is the child's word.
     cell.wait()
@@ -99,16 +101,28 @@ def test_an_interrupt_stops_getpass(client: Client, interrupt: Interrupt) -> Non
     assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
 
 
+def test_the_traceback_ends_with_the_line_of_the_user(client: Client, interrupt: Interrupt) -> None:
+    code = "import time\nprint('begun')\nwhile True: time.sleep(0.01)"
+    cell = client.execute(code).wait_for_text("begun")
+    interrupt()
+    traceback = "".join(cell.wait().reply.content["traceback"])
+    assert "time" in traceback
+    assert "_on_signal" not in traceback
+
+
 def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:
+    # It says so inside the `try`: what comes as it says so is caught as well.
     code = (
+        "import time\n"
         "caught = 0\n"
         "while not caught:\n"
         "    try:\n"
+        "        print('begun')\n"
         "        while True: time.sleep(0.01)\n"
         "    except KeyboardInterrupt: caught += 1\n"
         "caught"
     )
-    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    cell = client.execute(code).wait_for_text("begun")
     interrupt()
     assert cell.wait().result == "1"
 
@@ -118,8 +132,12 @@ def test_a_second_interrupt_stops_who_caught_the_first(
 ) -> None:
     # (CPython leaves `while True: pass` itself out of the range of its `try`.)
     spin = "while True: time.sleep(0.01)"
-    code = f"try:\n    {spin}\nexcept KeyboardInterrupt: print('caught')\n{spin}"
-    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    code = (
+        "import time\n"
+        f"try:\n    print('begun')\n    {spin}\n"
+        f"except KeyboardInterrupt: print('caught')\n{spin}"
+    )
+    cell = client.execute(code).wait_for_text("begun")
     interrupt()
     cell.wait_for_text("caught")
     interrupt()

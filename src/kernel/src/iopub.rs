@@ -5,10 +5,11 @@
 //! before the outbox's, so that the order within a parent is the order of calls.
 
 use crate::descriptors::Descriptors;
-use crate::outbox::{Outbound, Outbox, Outgoing, lock};
+use crate::lock::lock;
+use crate::outbox::{Outbound, Outbox, Outgoing};
+use crate::parent::Parent;
 use crate::process::{forked, write_plainly};
 use crate::protocol::{ExecutionState, MessageType, RawJson, Status, Stream, StreamName};
-use crate::request::Parent;
 use crate::streams::{Piece, Streams};
 use bytes::Bytes;
 use rustix::fd::RawFd;
@@ -30,6 +31,9 @@ struct Inner {
 struct State {
     streams: Streams,
     descriptors: Option<Descriptors>,
+    /// Whose write was the last and did not end its line. (A line that C code
+    /// has begun is no reason to wait: its end may be in the pipe.)
+    in_line_of: Option<usize>,
     /// When the I/O thread will look at the streams by itself.
     planned: Option<Instant>,
     /// The requests the main shell is answering, the latest last.
@@ -93,12 +97,14 @@ impl IoPub {
             return;
         }
         let mut state = lock(&self.0.state);
-        // What C code or a child has printed comes before, but not into the
-        // middle of a line: `print` writes its text and its end apart.
-        if !state.streams.in_line(parent) {
+        // What C code or a child has printed comes before, but not between the
+        // text and the end of a line, which `print` writes apart.
+        let writer = parent.map_or(0, |parent| Arc::as_ptr(parent) as usize);
+        if text != "\n" || state.in_line_of != Some(writer) {
             self.read_descriptors(&mut state);
         }
         self.append(&mut state, name, text, parent);
+        state.in_line_of = (!text.ends_with('\n')).then_some(writer);
     }
 
     fn append(

@@ -5,14 +5,16 @@ use crate::descriptors::{Descriptors, Originals};
 use crate::event::Event;
 use crate::io::IoThread;
 use crate::iopub::IoPub;
+use crate::lock::lock;
 use crate::log::Log;
-use crate::outbox::{Outbox, Outgoing, lock};
-use crate::parent::ParentWatch;
+use crate::outbox::{Outbox, Outgoing};
+use crate::parent_process::ParentWatch;
 use crate::process::{forked, with_signals_blocked};
 use crate::protocol::KernelInfo;
 use crate::queue::RequestQueue;
 use crate::registration::{RegistrationError, register};
 use crate::session::{Session, UnknownScheme};
+use crate::shared::Shared;
 use crate::sockets::{SocketError, Sockets};
 use crate::stdin::Stdin;
 use crate::subshell::{Subshell, Subshells};
@@ -80,30 +82,6 @@ pub struct Kernel(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What the I/O thread and the others have in common.
-pub(crate) struct Shared {
-    pub(crate) connection: ConnectionInfo,
-    pub(crate) session: String,
-    pub(crate) ident: String,
-    pub(crate) info: Mutex<KernelInfo>,
-    pub(crate) interrupt: Box<dyn Fn() + Send + Sync>,
-    pub(crate) shutdown_grace: Duration,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) iopub: IoPub,
-    pub(crate) shell: RequestQueue,
-    pub(crate) control: RequestQueue,
-    pub(crate) subshells: Subshells,
-    pub(crate) stdin: Stdin,
-    pub(crate) log: Log,
-    pub(crate) originals: Originals,
-    pub(crate) captured: bool,
-    /// Raised, also by signal handlers, when the kernel shall end.
-    pub(crate) shutdown: Event,
-    /// Until when the I/O thread may take to send what is left, once closing.
-    pub(crate) closing: Mutex<Option<Instant>>,
-    pub(crate) stopped: AtomicBool,
 }
 
 impl Kernel {
@@ -241,7 +219,7 @@ impl Kernel {
         queue.close();
         if !forked() {
             let refused = Outgoing::Refused {
-                requests: queue.take_all(),
+                requests: queue.waiting().take_all(),
                 ename: "SubshellDeleted",
                 evalue: format!("the subshell {id} has been deleted"),
             };

@@ -21,20 +21,24 @@ mod io;
 mod iopub;
 mod kernel;
 mod lifecycle;
+mod lock;
 mod log;
 mod outbox;
 mod parent;
+mod parent_process;
 mod process;
 pub mod protocol;
 mod queue;
 mod registration;
 mod request;
 mod session;
+mod shared;
 mod sockets;
 mod stdin;
 mod streams;
 mod subshell;
 pub mod usage;
+mod waiting;
 mod wake;
 mod wire;
 
@@ -46,13 +50,14 @@ pub use connection::{
 pub use iopub::IoPub;
 pub use kernel::{Kernel, KernelOptions, StartError};
 pub use lifecycle::exit_after;
+pub use parent::Parent;
 pub use process::forked;
 pub use protocol::{
     Channel, Header, HelpLink, KernelInfo, MessageType, RawJson, StreamName, iso8601,
 };
 pub use queue::{Next, RequestQueue};
 pub use registration::RegistrationError;
-pub use request::{Parent, ReplyError, Request};
+pub use request::{ReplyError, Request};
 pub use session::{Session, SignatureError, UnknownScheme};
 pub use sockets::{SocketError, has_curve};
 pub use stdin::{Answer, Pending, Stdin};

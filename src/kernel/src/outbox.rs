@@ -4,23 +4,18 @@
 //! Putting something in costs an append. Encoding, signing and sending are the
 //! I/O thread's work.
 
+use crate::lock::lock;
+use crate::parent::{Arrived, Parent};
 use crate::protocol::{Channel, MessageType, RawJson};
-use crate::queue::RequestQueue;
-use crate::request::{Arrived, Parent};
+use crate::waiting::Waiting;
 use crate::wake::Wake;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Unsent bytes on IOPub above which writers wait.
 pub(crate) const BACKLOG_LIMIT: usize = 16 << 20;
-
-/// A lock that goes on after a panic elsewhere: each of ours guards data that
-/// is whole between any two statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A message of ours, not encoded yet.
 pub(crate) struct Outbound {
@@ -73,10 +68,10 @@ pub(crate) enum Outgoing {
     ReplyAborting {
         channel: Channel,
         message: Outbound,
-        queue: RequestQueue,
+        queue: Arc<Waiting>,
     },
     /// The answers to the aborted ones.
-    Aborted(RequestQueue),
+    Aborted(Arc<Waiting>),
     /// Requests that were routed to a queue which is closed.
     Refused {
         requests: Vec<Arrived>,

@@ -1,58 +1,33 @@
-//! Who started us: when that process ends, so do we.
+//! Who asked: what a request is before anybody takes it, and what everything
+//! that is published on its behalf names.
 
-use crate::process::forked;
-use rustix::fd::{AsRawFd, OwnedFd, RawFd};
-use rustix::process::{Pid, getppid};
-use std::time::{Duration, Instant};
+use crate::protocol::Channel;
+use crate::wire::Message;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// Where the system cannot tell us, we look this often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Watches the process that started us. `JPY_PARENT_PID` says that we should;
-/// which one it is we see ourselves, for its number may be one of another
-/// container.
-pub(crate) struct ParentWatch {
-    parent: Pid,
-    descriptor: Option<OwnedFd>,
-    next_look: Instant,
+/// What is published is published for somebody: the message that asked for it.
+pub struct Parent {
+    /// The message.
+    pub message: Message,
 }
 
-impl ParentWatch {
-    /// Nothing to watch for an orphan: it is one on purpose.
-    pub(crate) fn start() -> Option<ParentWatch> {
-        let parent = getppid().filter(|parent| !parent.is_init())?;
-        #[cfg(target_os = "linux")]
-        let descriptor =
-            rustix::process::pidfd_open(parent, rustix::process::PidfdFlags::empty()).ok();
-        #[cfg(not(target_os = "linux"))]
-        let descriptor = None;
-        Some(ParentWatch {
-            parent,
-            descriptor,
-            next_look: Instant::now() + LOOK_EVERY,
-        })
+impl Parent {
+    /// A parent that did not come out of a queue, such as one kept by a library.
+    pub fn new(message: Message) -> Parent {
+        Parent { message }
     }
+}
 
-    /// Readable when the parent has ended.
-    pub(crate) fn fd(&self) -> Option<RawFd> {
-        self.descriptor.as_ref().map(AsRawFd::as_raw_fd)
+impl std::fmt::Debug for Parent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.message.fmt(formatter)
     }
+}
 
-    /// When to look, where there is no descriptor.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.descriptor.is_none().then_some(self.next_look)
-    }
-
-    /// Whether the parent has ended; asked when the descriptor is readable or
-    /// the time has come.
-    pub(crate) fn ended(&mut self, readable: bool, now: Instant) -> bool {
-        if readable {
-            return true;
-        }
-        if self.descriptor.is_some() || now < self.next_look || forked() {
-            return false;
-        }
-        self.next_look = now + LOOK_EVERY;
-        getppid() != Some(self.parent)
-    }
+/// A request that waits.
+pub(crate) struct Arrived {
+    pub(crate) parent: Arc<Parent>,
+    pub(crate) channel: Channel,
+    pub(crate) at: Instant,
 }

@@ -3,15 +3,15 @@
 //! A queue has a descriptor for loops that poll, and a `next` for threads that
 //! wait. What comes out is busy already.
 
-use crate::event::{Event, Waited};
+use crate::event::Waited;
 use crate::iopub::IoPub;
-use crate::outbox::lock;
+use crate::parent::Arrived;
 use crate::process::forked;
 use crate::protocol::MessageType;
-use crate::request::{Arrived, Request};
+use crate::request::Request;
+use crate::waiting::Waiting;
 use rustix::fd::RawFd;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A queue of requests.
@@ -19,27 +19,10 @@ use std::time::{Duration, Instant};
 pub struct RequestQueue(Arc<Inner>);
 
 struct Inner {
-    state: Mutex<State>,
-    /// Readable while a request can be taken, or the queue is closed.
-    ready: Event,
-    /// Readable while a message of a comm can be taken, or the queue is closed.
-    comms: Event,
+    waiting: Arc<Waiting>,
     iopub: IoPub,
-    ident: String,
+    engine: Arc<str>,
     main_shell: bool,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Arrived>,
-    comms_waiting: usize,
-    closed: bool,
-    /// Between an aborting reply and the moment its victims are known.
-    paused: bool,
-    /// The victims, until the request that aborted them is idle.
-    aborted: Vec<Arrived>,
-    ready_raised: bool,
-    comms_raised: bool,
 }
 
 /// What came out of [`RequestQueue::next`].
@@ -58,34 +41,21 @@ pub enum Next {
 impl RequestQueue {
     pub(crate) fn new(iopub: IoPub, ident: &str, main_shell: bool) -> std::io::Result<Self> {
         Ok(RequestQueue(Arc::new(Inner {
-            state: Mutex::new(State::default()),
-            ready: Event::new()?,
-            comms: Event::new()?,
+            waiting: Arc::new(Waiting::new()?),
             iopub,
-            ident: ident.to_owned(),
+            engine: Arc::from(ident),
             main_shell,
         })))
     }
 
     /// The descriptor that is readable while a request waits or the queue is closed.
     pub fn fd(&self) -> RawFd {
-        self.0.ready.fd()
-    }
-
-    /// The descriptor that is readable while a message of a comm waits: what a
-    /// cell that awaits may serve.
-    pub fn comm_fd(&self) -> RawFd {
-        self.0.comms.fd()
+        self.0.waiting.fd()
     }
 
     /// The request that waits longest, if any.
     pub fn try_next(&self) -> Option<Request> {
         self.take(|_| true)
-    }
-
-    /// The message of a comm that waits longest, past the requests before it.
-    pub fn try_next_comm(&self) -> Option<Request> {
-        self.take(|arrived| arrived.parent.message.message_type.is_comm())
     }
 
     /// A completion, inspection or completeness check that has waited so long:
@@ -114,7 +84,7 @@ impl RequestQueue {
                 return Next::Closed;
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match self.0.ready.wait(left) {
+            match self.0.waiting.wait(left) {
                 Waited::Raised => {}
                 Waited::Timeout => return Next::Timeout,
                 Waited::Interrupted => return Next::Interrupted,
@@ -124,16 +94,12 @@ impl RequestQueue {
 
     /// Whether it is closed. In a child of fork it always is.
     pub fn is_closed(&self) -> bool {
-        forked() || lock(&self.0.state).closed
+        forked() || self.0.waiting.is_closed()
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        if forked() {
-            0
-        } else {
-            lock(&self.0.state).waiting.len()
-        }
+        if forked() { 0 } else { self.0.waiting.len() }
     }
 
     /// Whether none waits.
@@ -144,110 +110,28 @@ impl RequestQueue {
     /// Ends the queue. Those who wait for a request learn it; requests that
     /// still wait are answered when the kernel closes.
     pub fn close(&self) {
-        if forked() {
-            return;
+        if !forked() {
+            self.0.waiting.close();
         }
-        let mut state = lock(&self.0.state);
-        state.closed = true;
-        self.settle(&mut state);
     }
 
-    pub(crate) fn is_main_shell(&self) -> bool {
-        self.0.main_shell
-    }
-
-    pub(crate) fn ident(&self) -> &str {
-        &self.0.ident
+    /// What the I/O thread puts requests into.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
     }
 
     fn take(&self, wanted: impl Fn(&Arrived) -> bool) -> Option<Request> {
         if forked() {
             return None;
         }
-        let arrived = {
-            let mut state = lock(&self.0.state);
-            if state.paused || state.closed {
-                return None;
-            }
-            let place = state.waiting.iter().position(wanted)?;
-            let arrived = state.waiting.remove(place)?;
-            if arrived.parent.message.message_type.is_comm() {
-                state.comms_waiting -= 1;
-            }
-            self.settle(&mut state);
-            arrived
-        };
-        Some(Request::begin(arrived, self.clone(), self.0.iopub.clone()))
+        let inner = &self.0;
+        let arrived = inner.waiting.take(wanted)?;
+        Some(Request::begin(
+            arrived,
+            Arc::clone(&inner.waiting),
+            inner.iopub.clone(),
+            Arc::clone(&inner.engine),
+            inner.main_shell,
+        ))
     }
-
-    /// Adds a request; gives it back if the queue is closed.
-    pub(crate) fn push(&self, arrived: Arrived) -> Result<(), Arrived> {
-        let mut state = lock(&self.0.state);
-        if state.closed {
-            return Err(arrived);
-        }
-        if arrived.parent.message.message_type.is_comm() {
-            state.comms_waiting += 1;
-        }
-        state.waiting.push_back(arrived);
-        self.settle(&mut state);
-        Ok(())
-    }
-
-    /// Lets nothing out until [`RequestQueue::resume`].
-    pub(crate) fn pause(&self) {
-        let mut state = lock(&self.0.state);
-        state.paused = true;
-        self.settle(&mut state);
-    }
-
-    /// Sets the execute requests that wait aside.
-    pub(crate) fn sweep(&self) {
-        let mut state = lock(&self.0.state);
-        let (swept, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.waiting)
-            .into_iter()
-            .partition(|a| a.parent.message.message_type == MessageType::ExecuteRequest);
-        state.waiting = kept.into();
-        state.aborted.extend(swept);
-    }
-
-    /// Lets requests out again.
-    pub(crate) fn resume(&self) {
-        let mut state = lock(&self.0.state);
-        state.paused = false;
-        self.settle(&mut state);
-    }
-
-    /// What was set aside.
-    pub(crate) fn take_aborted(&self) -> Vec<Arrived> {
-        std::mem::take(&mut lock(&self.0.state).aborted)
-    }
-
-    /// Everything that waits, because nobody will take it any more.
-    pub(crate) fn take_all(&self) -> Vec<Arrived> {
-        let mut state = lock(&self.0.state);
-        state.comms_waiting = 0;
-        let mut all = std::mem::take(&mut state.aborted);
-        all.extend(std::mem::take(&mut state.waiting));
-        self.settle(&mut state);
-        all
-    }
-
-    /// Makes the descriptors say what is so.
-    fn settle(&self, state: &mut State) {
-        let open = !state.paused;
-        let ready = state.closed || open && !state.waiting.is_empty();
-        let comms = state.closed || open && state.comms_waiting > 0;
-        set(&self.0.ready, &mut state.ready_raised, ready);
-        set(&self.0.comms, &mut state.comms_raised, comms);
-    }
-}
-
-fn set(event: &Event, raised: &mut bool, wanted: bool) {
-    if wanted && !*raised {
-        event.raise();
-    } else if !wanted && *raised {
-        event.lower();
-    }
-    *raised = wanted;
 }

@@ -4,49 +4,25 @@
 
 use crate::iopub::IoPub;
 use crate::outbox::{Outbound, Outgoing};
+use crate::parent::{Arrived, Parent};
 use crate::process::forked;
 use crate::protocol::{Channel, ErrorReply, MessageType, RawJson, ReplyStatus, StatusReply};
-use crate::queue::RequestQueue;
+use crate::waiting::Waiting;
 use crate::wire::Message;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
-
-/// What is published is published for somebody: the message that asked for it.
-pub struct Parent {
-    /// The message.
-    pub message: Message,
-}
-
-impl Parent {
-    /// A parent that did not come out of a queue, such as one kept by a library.
-    pub fn new(message: Message) -> Parent {
-        Parent { message }
-    }
-}
-
-impl std::fmt::Debug for Parent {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.message.fmt(formatter)
-    }
-}
-
-/// A request that waits.
-pub(crate) struct Arrived {
-    pub(crate) parent: Arc<Parent>,
-    pub(crate) channel: Channel,
-    pub(crate) at: Instant,
-}
+use std::time::SystemTime;
 
 /// A request that is being answered.
 pub struct Request {
     parent: Arc<Parent>,
     channel: Channel,
     main_shell: bool,
-    queue: RequestQueue,
+    queue: Arc<Waiting>,
     iopub: IoPub,
+    engine: Arc<str>,
     started: SystemTime,
     replied: bool,
     closed: bool,
@@ -69,8 +45,13 @@ pub enum ReplyError {
 
 impl Request {
     /// Publishes busy.
-    pub(crate) fn begin(arrived: Arrived, queue: RequestQueue, iopub: IoPub) -> Request {
-        let main_shell = queue.is_main_shell();
+    pub(crate) fn begin(
+        arrived: Arrived,
+        queue: Arc<Waiting>,
+        iopub: IoPub,
+        engine: Arc<str>,
+        main_shell: bool,
+    ) -> Request {
         iopub.begin(&arrived.parent, main_shell);
         Request {
             parent: arrived.parent,
@@ -78,6 +59,7 @@ impl Request {
             main_shell,
             queue,
             iopub,
+            engine,
             started: SystemTime::now(),
             replied: false,
             closed: false,
@@ -187,12 +169,7 @@ impl Request {
         }
         let kind = self.kind().reply().ok_or(ReplyError::NoReply)?;
         let metadata = if kind == MessageType::ExecuteReply {
-            execute_metadata(
-                &content,
-                metadata.as_ref(),
-                self.started,
-                self.queue.ident(),
-            )
+            execute_metadata(&content, metadata.as_ref(), self.started, &self.engine)
         } else {
             metadata.unwrap_or_else(RawJson::empty)
         };

@@ -5,10 +5,11 @@
 
 use crate::event::{Event, Waited};
 use crate::iopub::IoPub;
-use crate::outbox::{Outbound, Outgoing, lock};
+use crate::lock::lock;
+use crate::outbox::{Outbound, Outgoing};
+use crate::parent::Parent;
 use crate::process::forked;
 use crate::protocol::{InputReply, InputRequest, MessageType, RawJson};
-use crate::request::Parent;
 use crate::wire::Message;
 use serde::Deserialize;
 use std::collections::VecDeque;

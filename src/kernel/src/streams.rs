@@ -6,8 +6,8 @@
 //!
 //! Nothing here knows of clocks, locks or sockets: time is an argument.
 
+use crate::parent::Parent;
 use crate::protocol::StreamName;
-use crate::request::Parent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,15 +60,6 @@ impl Streams {
     /// When text is to leave, if any waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
-    }
-
-    /// Whether this parent's text ends inside a line.
-    pub(crate) fn in_line(&self, parent: Option<&Arc<Parent>>) -> bool {
-        self.pieces
-            .iter()
-            .rev()
-            .find(|piece| piece.belongs_to(parent))
-            .is_some_and(|piece| piece.partial_since.is_some())
     }
 
     /// Adds a write.

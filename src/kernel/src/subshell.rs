@@ -1,6 +1,6 @@
 //! Subshells: further queues of shell requests, each for a thread of its own.
 
-use crate::outbox::lock;
+use crate::lock::lock;
 use crate::queue::RequestQueue;
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -3,12 +3,10 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use ipyrust_kernel::Next;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::request::Request;
-use crate::signals;
 
 /// Requests that wait for Python, in the order they came.
 #[pyclass(frozen, module = "ipyrust._core")]
@@ -21,23 +19,10 @@ impl RequestQueue {
         self.0.fd()
     }
 
-    /// A descriptor that is readable while a comm message waits.
-    fn comm_fileno(&self) -> RawFd {
-        self.0.comm_fd()
-    }
-
     /// The next request, if there is one; its `busy` is published.
     fn try_next(&self, py: Python<'_>) -> PyResult<Option<Request>> {
         self.0
             .try_next()
-            .map(|request| Request::new(py, request))
-            .transpose()
-    }
-
-    /// The next comm message, before all other requests: for a cell that awaits.
-    fn try_next_comm(&self, py: Python<'_>) -> PyResult<Option<Request>> {
-        self.0
-            .try_next_comm()
             .map(|request| Request::new(py, request))
             .transpose()
     }
@@ -49,21 +34,6 @@ impl RequestQueue {
         let age = duration(seconds)?;
         self.0
             .try_next_overdue(age)
-            .map(|request| Request::new(py, request))
-            .transpose()
-    }
-
-    /// Wait for the next request; `None` after `timeout` seconds or when the queue is closed.
-    #[pyo3(signature = (timeout=None))]
-    fn next(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Request>> {
-        let timeout = timeout.map(duration).transpose()?;
-        let found = signals::wait(py, timeout, |pause| match self.0.next(pause) {
-            Next::Request(request) => Some(Some(request)),
-            Next::Closed => Some(None),
-            Next::Timeout | Next::Interrupted => None,
-        })?;
-        found
-            .flatten()
             .map(|request| Request::new(py, request))
             .transpose()
     }

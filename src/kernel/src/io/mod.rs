@@ -10,14 +10,15 @@ mod send;
 
 pub(crate) use header::Headers;
 
-use crate::kernel::Shared;
 use crate::lifecycle::Shutdown;
-use crate::outbox::{Outgoing, lock};
-use crate::parent::ParentWatch;
+use crate::lock::lock;
+use crate::outbox::Outgoing;
+use crate::parent::Arrived;
+use crate::parent_process::ParentWatch;
 use crate::process::{block_signals, exit_now};
 use crate::protocol::{IopubWelcome, MessageType, RawJson};
-use crate::request::Arrived;
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::usage::Usage;
 use bytes::Bytes;
@@ -327,7 +328,7 @@ impl IoThread {
         let mut queues = self.shared.subshells.queues();
         queues.extend([self.shared.shell.clone(), self.shared.control.clone()]);
         for queue in queues {
-            let waiting = queue.take_all();
+            let waiting = queue.waiting().take_all();
             self.answer_ending(waiting);
         }
         self.shared.iopub.finish();

@@ -2,12 +2,13 @@
 //! in which queue.
 
 use super::{Gate, IoThread, SUBSCRIBER_PATIENCE, receive};
-use crate::outbox::{Outbound, lock};
+use crate::lock::lock;
+use crate::outbox::Outbound;
+use crate::parent::{Arrived, Parent};
 use crate::protocol::{
     Channel, ConnectReply, ErrorReply, Header, MessageType, RawJson, ReplyStatus, ShutdownRequest,
     StatusReply, complete,
 };
-use crate::request::{Arrived, Parent};
 use crate::wire::{self, Message};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ impl IoThread {
             },
             _ => shared.shell.clone(),
         };
-        if let Err(arrived) = queue.push(arrived) {
+        if let Err(arrived) = queue.waiting().push(arrived) {
             self.answer_aborted(&arrived);
         }
     }

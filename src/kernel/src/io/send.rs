@@ -3,8 +3,9 @@
 
 use super::{IoThread, RETRY, receive};
 use crate::outbox::{Outbound, Outgoing};
+use crate::parent::Arrived;
 use crate::protocol::{Channel, MessageType, RawJson};
-use crate::request::{Arrived, aborted_reply};
+use crate::request::aborted_reply;
 use crate::wire::{self, Parts};
 use bytes::Bytes;
 use std::time::{Duration, Instant};

@@ -171,31 +171,6 @@ fn buffers_travel_both_ways_unsigned() {
 }
 
 #[test]
-fn comms_pass_a_running_cell_and_other_requests_keep_their_order() {
-    let room = Room::new();
-    let mut client = room.client();
-    client.execute("1");
-    client.execute("2");
-    client.ask("comm_msg", json!({"comm_id": "1"}));
-    let _running = room.take();
-    let shell = room.kernel.shell();
-    let deadline = std::time::Instant::now() + LIMIT;
-    let comm = loop {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "the comm's message did not come"
-        );
-        if let Some(request) = shell.try_next_comm() {
-            break request;
-        }
-        std::thread::yield_now();
-    };
-    assert_eq!(*comm.kind(), MessageType::CommMsg);
-    assert_eq!(*room.take().kind(), MessageType::ExecuteRequest);
-    assert!(shell.try_next_comm().is_none());
-}
-
-#[test]
 fn only_an_overdue_completion_is_taken_beside_a_cell() {
     let room = Room::new();
     let mut client = room.client();
