@@ -13,6 +13,7 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     del sys.path[0]
 
 import _signal  # type: ignore[import-not-found]  # Without the enumerations of `signal`.
+import gc
 import os
 
 HELP = """\
@@ -72,6 +73,9 @@ def main() -> int | None:
         from ipyrust.interrupts import interrupts
 
         interrupts.install()
+        # What is imported now stays: looking for garbage in it is a tenth of the start. The
+        # application goes on with it before any code of the user's runs.
+        gc.disable()
         from ipyrust.app import run
     except ImportError as error:
         _tell(core, f"error: {error}; run `{sys.executable} -m pip install ipyrust`\n")

@@ -7,6 +7,7 @@ what only some kernels need is imported by those who need it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import stat
@@ -106,6 +107,10 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         core.update_info(banner=self.shell.banner)
         # Comments of a debugger, subshells: the control channel works from here on.
         self._control.start()
+        if not gc.isenabled():
+            # Collections are to be about what cells make, not about the kernel.
+            gc.freeze()
+            gc.enable()
         self._run_start_code()
 
     def serve(self) -> None:

@@ -24,6 +24,7 @@ class Execution:
     """A cell while it runs, for those who work for it out of sight of its handler."""
 
     error: dict[str, Any] | None = None  # As it was published: the reply says the same.
+    shown: BaseException | None = None  # The exception of `error`.
     silent: bool = False
     result_failed: bool = False  # The cell's result could not be displayed.
     payloads: list[dict[str, Any]] = field(default_factory=list)

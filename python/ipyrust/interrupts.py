@@ -33,9 +33,10 @@ again, every few milliseconds, until it was raised in code that can take it or t
 There is one way past all this, and it is CPython's: a signal that arrives after the last look for
 signals and before a system call begins does not end that call (`time.sleep` sleeps on). Python
 writes a byte to the wakeup descriptor when the signal arrives, our handler takes it out when it
-runs; a byte that stays is a signal that nobody has handled. The control thread watches for that
-(`resend_unhandled`) and sends the signal once more. Should the handler run just then after all, it
-sees so (`_spare`) and ignores the second signal.
+runs; a byte that stays is a signal that nobody has handled. The control thread watches for that and
+sends `NUDGE`, a signal that means nothing: it ends the system call, and Python then runs the
+handlers of all signals that have come. (A second `SIGINT` would do it too, and could not be told
+from one that a person sends meanwhile.)
 
 A signal handler that a cell installs is obeyed while the cell runs and replaced by ours at its end.
 """
@@ -58,6 +59,8 @@ from ipyrust import _core
 T = TypeVar("T")
 
 UNHANDLED_AFTER = 0.02  # Seconds; a handler that did not run by then waits for something.
+NUDGE_SLOWEST = 1.0  # While C code computes, for which there is no way to be interrupted.
+NUDGE = signal.SIGURG  # Ignored by default, and nearly nobody uses it.
 RESEND_FIRST = 0.002  # Seconds; long enough for a destructor or a tracing function to return.
 RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hours.
 
@@ -89,7 +92,7 @@ class Interrupts:
         self.wakeup = -1
         self._wakeup_write = -1
         self._handled = 0
-        self._spare: int | None = None
+        self._unhandled = -1  # What `_handled` was when a signal was seen that was not.
         self._handler = self._on_signal
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
@@ -113,6 +116,7 @@ class Interrupts:
             os.set_blocking(self.wakeup, False)
             os.set_blocking(self._wakeup_write, False)
             os.register_at_fork(after_in_child=_forget_wakeup)
+            signal.signal(NUDGE, _nothing)
         self._watch_signals()
 
     # The life of a cell.
@@ -179,31 +183,26 @@ class Interrupts:
 
     # Signals that nobody handles.
 
-    def resend_unhandled(self) -> bool:
-        """Send an interrupt again that arrived a while ago; for the control thread.
+    def nudge_unhandled(self, waited: float) -> float | None:
+        """Wake the main thread if an interrupt has waited this many seconds to be handled.
 
-        Whether it did, and has to look once more: until then a second signal counts as spare.
+        For the control thread. After how many seconds it is to ask again, if it is.
         """
         before = self._handled
         try:
             arrived = os.read(self.wakeup, 512)
         except BlockingIOError:
-            self._spare = None
-            return False
-        if (
-            signal.SIGINT in arrived
-            and before == self._handled
-            and signal.getsignal(signal.SIGINT) == self._handler
-        ):
-            first = self._spare is None
-            self._spare = before
-            _core.interrupt_main()
-            if first:
-                # The C library's `system` takes no signal while its child runs: ask the child.
-                _core.interrupt_children()
-            return True
-        self._spare = None
-        return False
+            arrived = b""
+        if signal.SIGINT in arrived:
+            self._unhandled = before
+            # The C library's `system` takes no signal while its child runs: ask the child.
+            _core.interrupt_children()
+        elif self._unhandled != self._handled or self.cell is None:
+            return None
+        signal.pthread_kill(self._main, NUDGE)
+        if signal.getsignal(signal.SIGINT) != self._handler:
+            return None  # A handler of the cell's own does not count.
+        return min(waited * 2, NUDGE_SLOWEST)
 
     def _watch_signals(self) -> None:
         # asyncio takes the descriptor while a cell uses `add_signal_handler`; then it is asyncio's.
@@ -216,9 +215,6 @@ class Interrupts:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.wakeup, 512)
-        if self._spare is not None and self._spare != self._handled:
-            self._spare = None
-            return
         self._handled += 1
         resent, self._resending = self._resending, False
         if _core.forked():
@@ -322,6 +318,10 @@ def _place(frame: FrameType | None) -> int:
 
 def _is_bookkeeping(code: CodeType) -> bool:
     return code.co_filename.startswith((_ASYNCIO, _OURS))
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """The handler of `NUDGE`; that it is called is all."""
 
 
 def _forget_wakeup() -> None:

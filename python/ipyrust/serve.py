@@ -225,18 +225,18 @@ class ControlThread(threading.Thread):
             requests.register(descriptor, select.POLLIN)
             signals.register(descriptor, select.POLLIN)
         signals.register(interrupts.wakeup, select.POLLIN)
-        unhandled = False
+        unhandled: float | None = None
         while not queue.closed:
-            if unhandled:
+            if unhandled is not None:
                 # A signal has arrived, which the main thread gets a moment to handle.
-                ready = requests.poll(UNHANDLED_AFTER * 1000)
-                unhandled = interrupts.resend_unhandled()
+                ready = requests.poll(unhandled * 1000)
+                unhandled = interrupts.nudge_unhandled(unhandled)
             else:
                 ready = signals.poll(LOOK_EVERY * 1000 if self._looking else None)
                 if any(descriptor == interrupts.wakeup for descriptor, _ in ready):
                     # A toolkit's loop that waits in C code lets Python run when this wakes it.
                     self._kernel.app.loop.call_soon_threadsafe(_nothing)
-                    unhandled = True
+                    unhandled = UNHANDLED_AFTER
             if not ready:
                 self._look()
                 continue

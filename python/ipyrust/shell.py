@@ -196,12 +196,23 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         execution = context.execution.get()
         if execution is not None:
             execution.error = error
+            execution.shown = evalue
         parent = context.current_parent()
         if parent is None:
             # While the kernel starts nobody listens; the server's log is where to look.
             self.kernel.log.warning("\n".join(stb))
             return
         self.display_pub._send("error", error, None)
+
+    def _format_exception_for_storage(
+        self, exception: BaseException, *args: Any, **more: Any
+    ) -> Any:
+        # IPython 9 keeps each error for `%notebook` and would format it once more for that, which
+        # takes longer than all else an error costs.
+        execution = context.execution.get()
+        if execution is not None and execution.shown is exception and execution.error is not None:
+            return dict(execution.error)
+        return super()._format_exception_for_storage(exception, *args, **more)
 
     # What a cell asks of the client or the kernel.
 

