@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 import sys
+import threading
 from typing import Any
 
 from IPython.core.application import BaseIPythonApplication
@@ -30,6 +31,8 @@ from ipyrust.process import Process
 from ipyrust.serve import ControlThread, Server
 from ipyrust.shell import ZMQInteractiveShell
 from ipyrust.streams import OutStream
+
+EXIT_PATIENCE = 1.0  # Seconds that a client has after `exit` to end the kernel itself.
 
 
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[misc]
@@ -83,6 +86,8 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         self._process = process
         self._server: Server | None = None
         self._stopping = False
+        self._exits = False
+        self._shutdown_came = threading.Event()
         self.cell_runs = False
         self._configure(core, arguments)
         self.kernel = kernel = Kernel(core, self, self.log)
@@ -132,13 +137,28 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
                     self.log.debug("the event loop was stopped: %s", error)
                     continue
                 raise
+        if self._exits:
+            self._shutdown_came.wait(EXIT_PATIENCE)
 
     def stop(self) -> None:
-        """End the kernel after the request in hand.
+        """End the kernel after the request in hand, for a `shutdown_request` came.
 
-        With a `shutdown_request` the kernel library has interrupted the running cell, and ends the
-        process by force if that takes too long.
+        The kernel library has interrupted the running cell, and ends the process by force if that
+        takes too long.
         """
+        self._shutdown_came.set()
+        self._stop()
+
+    def exit(self) -> None:
+        """End the kernel after the cell in hand, for it asked to; its reply tells the client.
+
+        The client then ends the kernel itself, and gets the time to: jupyter console takes a
+        kernel that is gone before it has read the reply for one that has died.
+        """
+        self._exits = True
+        self._stop()
+
+    def _stop(self) -> None:
         if self._stopping:
             return
         self._stopping = True

@@ -182,7 +182,7 @@ class Kernel:
 
     def stop_after_reply(self) -> None:
         """End the kernel once the running cell is answered: what `exit` means."""
-        self.app.stop()
+        self.app.exit()
 
     def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """End the kernel."""
