@@ -28,7 +28,6 @@ NOTEBOOKS = [
     ("nbconvert", "tests/exporters/files/rst_output.ipynb"),
     ("nbconvert", "tests/files/notebook3_with_errors.ipynb"),
     ("nbsphinx", "doc/allow-errors.ipynb"),
-    ("nbsphinx", "doc/code-cells.ipynb"),
     ("nbsphinx", "doc/gallery/multiple-outputs.ipynb"),
     ("nbval", "tests/latex-example.ipynb"),
     ("nbval", "tests/sample_notebook.ipynb"),
