@@ -7,16 +7,20 @@ use rustix::process::{Pid, Signal, getpgid, getpid, kill_process};
 
 /// Interrupts our children, if we lead our process group as a kernel started by
 /// a Jupyter client does: `!sleep 100` should end with its cell. How many.
-pub fn interrupt() -> usize {
+///
+/// `before` interrupts the cell itself, when it is known which children there
+/// are. It comes first: a cell that waits for a child must not see it end and go
+/// on as if nothing had happened.
+pub fn interrupt(before: impl FnOnce()) -> usize {
     let group = getpid();
-    if getpgid(None) != Ok(group) {
-        return 0;
+    let mut ours = Vec::new();
+    if getpgid(None) == Ok(group) {
+        ours = descendants();
+        // A child that left the group has asked to be left alone.
+        ours.retain(|pid| getpgid(Some(*pid)) == Ok(group));
     }
-    // A child that left the group has asked to be left alone.
-    let ours = descendants()
-        .into_iter()
-        .filter(|pid| getpgid(Some(*pid)) == Ok(group));
-    signal(ours, Signal::INT)
+    before();
+    signal(ours.into_iter(), Signal::INT)
 }
 
 /// Ends all our descendants: asks, waits at most this long, then kills. How many

@@ -234,8 +234,9 @@ fn ports(info: &ConnectionInfo) -> [u16; 5] {
 
 /// What an `interrupt_request` does, in the I/O thread: what Control-C does at a terminal.
 fn interrupt() {
-    ipyrust_kernel::children::interrupt();
-    signals::interrupt();
+    ipyrust_kernel::children::interrupt(|| {
+        signals::interrupt();
+    });
 }
 
 fn secret(key: Vec<u8>) -> PyResult<Secret> {

@@ -22,7 +22,7 @@ pub(crate) fn forked() -> bool {
 /// Send `SIGINT` to the processes cells have started in our process group, and say to how many.
 #[pyfunction]
 pub(crate) fn interrupt_children(py: Python<'_>) -> usize {
-    py.detach(ipyrust_kernel::children::interrupt)
+    py.detach(|| ipyrust_kernel::children::interrupt(|| ()))
 }
 
 /// End all processes that descend from this one, and say how many were there.
