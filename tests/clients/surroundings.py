@@ -6,9 +6,12 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import zmq
 from harness import Target
+from jupyter_client.asynchronous import AsyncKernelClient
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -61,6 +64,28 @@ def notebook_of(*sources: str) -> nbformat.NotebookNode:
     return new_notebook(cells=[new_code_cell(source) for source in sources])
 
 
+class PatientNotebookClient(NotebookClient):
+    """nbclient, without its way to miss the reply of a cell that uses an Output widget.
+
+    It sends the widget's state on the shell socket while it awaits the cell's reply there.
+    jupyter_client sends past asyncio's socket object, which then never learns of a reply that came
+    in between: with any kernel, about one run in ten ends in a timeout. Asking for the socket's
+    events makes it look.
+    """
+
+    async def async_start_new_kernel_client(self) -> AsyncKernelClient:
+        client = await super().async_start_new_kernel_client()
+        channel = client.shell_channel
+        send = channel.send
+
+        def send_and_look(message: dict[str, Any]) -> None:
+            send(message)
+            channel.socket.get(zmq.EVENTS)
+
+        channel.send = send_and_look
+        return client
+
+
 def execute(
     notebook: nbformat.NotebookNode,
     kernel_name: str = KERNEL_NAME,
@@ -70,7 +95,9 @@ def execute(
     """Execute a notebook in place with nbclient."""
     resources = {"metadata": {"path": str(directory)}} if directory else {}
     options = {"timeout": 120, **options}
-    client = NotebookClient(notebook, kernel_name=kernel_name, resources=resources, **options)
+    client = PatientNotebookClient(
+        notebook, kernel_name=kernel_name, resources=resources, **options
+    )
     client.execute(env=user_environment())
     return notebook
 
