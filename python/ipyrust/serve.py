@@ -179,7 +179,11 @@ def request_aborts(request: Request, reply: dict[str, Any]) -> bool:
 
 def fail(kernel: Kernel, request: Request, error: BaseException) -> None:
     """A handler has failed: say so to the client and to the log."""
-    kernel.log.error("%s failed", request.type, exc_info=error)
+    if isinstance(error, KeyboardInterrupt):
+        # A person or a client asked for it; where it hit concerns nobody.
+        kernel.log.warning("%s was interrupted", request.type)
+    else:
+        kernel.log.error("%s failed", request.type, exc_info=error)
     if not request.replied and request.type.endswith("_request"):
         import traceback
 
