@@ -3,6 +3,7 @@
 pytest tests                         ipyrust, in the environment that runs the tests
 pytest tests --python=PATH           ipyrust, in another environment
 pytest tests --kernel ipykernel      the same tests on the reference
+pytest tests --door program          ipyrust, started by its executable: all of them
 pytest tests/transcripts --write     write down what the kernels do now
 """
 
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kernel")
     group.addoption("--kernel", choices=("ipyrust", "ipykernel"), default="ipyrust")
     group.addoption("--python", help="the python that has ipyrust (default: this one)")
+    group.addoption("--door", choices=("module", "program"), default="module")
     group.addoption("--write", action="store_true", help="rewrite the transcripts")
 
 
@@ -33,6 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "ipykernel_differs(reason): ipykernel fails this by design or by a known fault"
     )
     config.addinivalue_line("markers", "ipyrust_only(reason): says nothing about ipykernel")
+    config.addinivalue_line("markers", "both_doors: runs through the program too in any case")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A few tests of each kind run through both doors; `--door program` is for all the others."""
+    if (
+        metafunc.definition.get_closest_marker("both_doors")
+        and metafunc.config.getoption("--kernel") == "ipyrust"
+        and "target" in metafunc.fixturenames
+    ):
+        metafunc.parametrize("target", ["module", "program"], indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -69,11 +82,12 @@ STARTED = pytest.StashKey[list[Kernel]]()
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config) -> Target:
+def target(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Target:
     """The kernel that the tests run on."""
     if pytestconfig.getoption("--kernel") == "ipykernel":
         return reference_target()
-    return ipyrust_target(pytestconfig.getoption("--python"))
+    door = getattr(request, "param", None) or pytestconfig.getoption("--door")
+    return ipyrust_target(pytestconfig.getoption("--python")).through(door)
 
 
 @pytest.fixture(scope="module")

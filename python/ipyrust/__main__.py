@@ -1,9 +1,10 @@
 """The kernel's door: `python -m ipyrust -f CONNECTION_FILE`.
 
-The order is what makes the start short: read the command line by hand, bind the sockets (from then
-on `kernel_info` is answered), and only then import IPython. Nothing large is imported before that,
-and the current directory is not on the path while we import, so that no file lying there is taken
-for a module of ours.
+The order is what makes the start short: bind the sockets (from then on `kernel_info` is answered),
+and only then import IPython. Where the executable `ipyrust` has become this Python, they are bound
+already, since before there was a Python. Nothing large is imported before that, and the current
+directory is not on the path while we import, so that no file lying there is taken for a module of
+ours.
 """
 
 import sys
@@ -32,10 +33,16 @@ A Jupyter kernel for Python. Jupyter starts it; `python -m ipyrust.install` tell
 """
 
 
-def main() -> int | None:
-    """Start the kernel of this process; returns only if it cannot."""
+def main(extension: str = "") -> int | None:
+    """Start the kernel of this process; returns only if it cannot.
+
+    `extension` is the file of `_core` that `ipyrust` has loaded into this process, if it has.
+    """
     # Until cells run, Control-C at a terminal that we share means somebody else.
     _signal.signal(_signal.SIGINT, _ignore)
+    sys.argv[0] = __file__  # As for `python -m`, whoever calls.
+    if extension and os.path.dirname(extension) != os.path.dirname(__file__):
+        _load_core(extension)
     from ipyrust import _core, arguments
 
     given = arguments.read(sys.argv[1:])
@@ -45,27 +52,21 @@ def main() -> int | None:
     if given.version:
         print(_core.__version__)
         return 0
-    found = _installed()
     try:
-        path, temporary = _connection_file(given.connection_file)
-        core = _core.Kernel.start(
-            path,
-            ipython_version=found.get("ipython", ""),
-            capture=_is_on(given.last("capture_fd_output")),
-            session=given.session,
-            username=given.username,
-            key=given.key,
-            signature_scheme=given.signature_scheme,
-            debugger="debugpy" in found,
-            overrides=given.overrides or None,
-            watch_parent=_is_launched(),
-        )
+        # The executable `ipyrust` has started it before there was a Python.
+        core = _core.Kernel.started()
+        if core is None:
+            directory = given.directory()
+            core = _core.Kernel.start(given.settings, search_path=sys.path, directory=directory)
     except (_core.ConnectionFileError, _core.KernelStartError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if temporary:
+    if _is_on(given.last("IPKernelApp", "capture_fd_output")):
+        core.capture()
+    if core.is_temporary:
         import atexit
 
+        path = core.connection_file
         atexit.register(_remove, path)
         name = os.path.basename(path)
         _tell(core, f"To connect another client to this kernel, use:\n    --existing {name}\n")
@@ -85,51 +86,24 @@ def main() -> int | None:
     return None
 
 
+def _load_core(extension: str) -> None:
+    """Let this copy be imported, and not the one beside us: the kernel runs in it."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    name = "ipyrust._core"
+    spec = spec_from_file_location(name, extension)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{extension} is no extension module")
+    sys.modules[name] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 def _ignore(number: int, frame: object) -> None:
     """Nothing. Not SIG_IGN, which child processes would inherit."""
 
 
-def _installed() -> dict[str, str]:
-    """What is installed that `kernel_info` speaks of, found without importing anything."""
-    found: dict[str, str] = {}
-    for directory in sys.path:
-        try:
-            names = os.listdir(directory or ".")
-        except OSError:
-            continue
-        for name in names:
-            lower = name.lower()
-            if lower.startswith("ipython-") and lower.endswith((".dist-info", ".egg-info")):
-                version = name[len("ipython-") :].rsplit(".", 1)[0]
-                found.setdefault("ipython", version.split("-")[0])
-            elif name == "debugpy":
-                found.setdefault("debugpy", "")
-    return found
-
-
-def _connection_file(path: str) -> tuple[str, bool]:
-    """The path of the connection file, and whether it ends with this kernel."""
-    if path and (os.path.exists(path) or os.path.isdir(os.path.dirname(path))):
-        return path, not os.path.exists(path)
-    if os.path.dirname(path):
-        raise FileNotFoundError(
-            f"the connection file {path} does not exist, nor does its directory"
-        )
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    directory = jupyter_runtime_dir()
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    path = os.path.join(directory, path or f"kernel-{os.getpid()}.json")
-    return path, not os.path.exists(path)
-
-
 def _is_on(value: object) -> bool:
     return str(value).lower() not in ("false", "0")
-
-
-def _is_launched() -> bool:
-    """Whether whoever started us is to be outlived by nobody: Jupyter's launcher says so."""
-    return os.environ.get("JPY_PARENT_PID", "0") not in ("", "0", "1")
 
 
 def _tell(core: object, text: str) -> None:

@@ -9,7 +9,7 @@ started with, its requests do nothing, and its publishing is dropped.
 """
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, final
 
@@ -34,6 +34,8 @@ __all__ = [
     "interrupt_main",
     "json_decode",
     "json_encode",
+    "needs_directory",
+    "read_arguments",
 ]
 
 __version__: str
@@ -50,27 +52,27 @@ class Kernel:
 
     @staticmethod
     def start(
-        connection_file: str,
+        settings: Sequence[tuple[str, str, Any]],
         *,
-        ipython_version: str = "",
-        capture: bool = True,
-        session: str | None = None,
-        username: str | None = None,
-        key: bytes | None = None,
-        signature_scheme: str | None = None,
-        debugger: bool = False,
-        overrides: Mapping[str, object] | None = None,
-        watch_parent: bool = True,
+        search_path: Sequence[str],
+        directory: str | None = None,
     ) -> Kernel:
-        """Bind the sockets the file names and start to answer.
+        """Bind the sockets the connection file names and start to answer.
 
-        A connection file that does not exist is written, with free ports and a new key; so are
-        ports that are 0 in one that does exist. A registration file (JEP 66) is answered with
-        a handshake. `overrides` has the last word over the file: `transport`, `ip`,
-        `shell_port`, `iopub_port`, `stdin_port`, `control_port`, `hb_port`, `kernel_name`.
-        `capture` takes over the descriptors 1 and 2. With `watch_parent` the kernel ends
-        when the process that started it does.
+        `settings` are those of a command line or of `embed_kernel`: class, trait and value. A
+        connection file that does not exist is written, with free ports and a new key, to
+        `directory` if it was named by its name only; so are ports that are 0 in one that does
+        exist. A registration file (JEP 66) is answered with a handshake. `search_path` is where
+        IPython is looked for. If Jupyter's launcher says so, the kernel ends when the process that
+        started it does.
         """
+
+    @staticmethod
+    def started() -> Kernel | None:
+        """The kernel that `ipyrust` started in this process before Python was up, if it did."""
+
+    def capture(self) -> None:
+        """Take over the descriptors 1 and 2: what is written there is published from now on."""
 
     def update_info(self, **fields: object) -> None:
         """Replace fields of `kernel_info_reply`: `banner`, `help_links`, `debugger`, ..."""
@@ -87,13 +89,11 @@ class Kernel:
     def subshells(self) -> list[str]:
         """The ids of the subshells there are."""
 
-    def request_shutdown(self) -> None:
-        """Shut down as if a client had asked to: a `shutdown_request` arrives on `control`."""
+    def watch_sigterm(self) -> None:
+        """Let no C code keep the process from ending by `SIGTERM`.
 
-    def shut_down_on_sigterm(self) -> None:
-        """Let `SIGTERM` call `request_shutdown`, whatever Python is doing.
-
-        A forked child ends by it as ever. `signal.signal` replaces it.
+        To be called when Python's handler is installed, which is called as before; but if the
+        process is still there when the time of a shutdown is over, it is ended.
         """
 
     def close(self, grace: float) -> None:
@@ -106,6 +106,10 @@ class Kernel:
     @property
     def connection_file(self) -> str:
         """The path the kernel was started with."""
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the connection file was not there before, and is to go with the kernel."""
 
     @property
     def key(self) -> bytes:
@@ -276,12 +280,6 @@ class IoPub:
     def flush(self) -> None:
         """Let stream text that is being gathered leave soon."""
 
-    def drain(self, timeout: float) -> bool:
-        """Wait until everything published so far was handed to the network.
-
-        Whether it was, within `timeout` seconds.
-        """
-
 @final
 class StreamWriter:
     """The text of one stream on its way to the clients."""
@@ -319,6 +317,21 @@ def end_children(grace: float) -> int:
     """End all processes that descend from this one, and say how many were there.
 
     They are asked (`SIGTERM`), then, after `grace` seconds, made to (`SIGKILL`).
+    """
+
+def read_arguments(
+    argv: Sequence[str],
+) -> tuple[list[tuple[str, str, Any]], list[str], list[str], bool, bool]:
+    """Read a command line without the program's name.
+
+    Settings (class, trait and value, in the order given), the file to run and its arguments, what
+    is not known, and whether help or the version was asked for.
+    """
+
+def needs_directory(settings: Sequence[tuple[str, str, Any]]) -> bool:
+    """Whether the connection file of these settings is to be in Jupyter's directory for such files.
+
+    It is if it was named by its name only, or not at all.
     """
 
 def has_curve() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import logging
 import os
 import stat
@@ -109,7 +110,9 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         if self.thread_output == "origin":
             threads.follow_origin()
         facade.install(self.shell)
-        core.update_info(banner=self.shell.banner)
+        # Until here it was said what the names of files tell.
+        debugger = importlib.util.find_spec("debugpy") is not None
+        core.update_info(banner=self.shell.banner, debugger=debugger)
         # Comments of a debugger, subshells: the control channel works from here on.
         self._control.start()
         if not gc.isenabled():

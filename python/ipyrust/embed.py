@@ -37,30 +37,21 @@ def embed_kernel(
 
     from ipyrust import _core, connect
     from ipyrust.arguments import Arguments
-    from ipyrust.debugger import available
 
     if connect.running_kernel() is not None:
         raise RuntimeError("a kernel runs in this process already")
     arguments = Arguments()
     for section, settings in _sections(options):
         arguments.settings.extend((section, trait, value) for trait, value in settings.items())
-    path, temporary = _connection_file(arguments.connection_file)
-    import IPython
-
+    # The program's own output stays where it goes; what cells print goes to the client.
     core = _core.Kernel.start(
-        path,
-        ipython_version=IPython.__version__,
-        # The program's own output stays where it goes; what cells print goes to the client.
-        capture=False,
-        session=arguments.session,
-        username=arguments.username,
-        key=arguments.key,
-        signature_scheme=arguments.signature_scheme,
-        debugger=available(),
-        overrides=arguments.overrides or None,
+        arguments.settings,
+        search_path=sys.path,
+        directory=arguments.directory(),
     )
+    name = os.path.basename(core.connection_file)
     print(
-        f"To connect another client to this kernel, use:\n    --existing {os.path.basename(path)}",
+        f"To connect another client to this kernel, use:\n    --existing {name}",
         file=sys.stderr,
         flush=True,
     )
@@ -73,23 +64,12 @@ def embed_kernel(
         # The next call makes a new kernel.
         ZMQInteractiveShell.clear_instance()
         app.IPKernelApp.clear_instance()
-        if temporary:
+        if core.is_temporary:
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                os.unlink(core.connection_file)
 
 
 def _sections(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     rest = dict(options)
     config = rest.pop("config", None) or {}
     return [("IPKernelApp", rest), *config.items()]
-
-
-def _connection_file(path: str) -> tuple[str, bool]:
-    """The path of the connection file, and whether it ends with this kernel."""
-    if not path or not os.path.dirname(path):
-        from jupyter_core.paths import jupyter_runtime_dir
-
-        directory = jupyter_runtime_dir()
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        path = os.path.join(directory, path or f"kernel-{os.getpid()}.json")
-    return path, not os.path.exists(path)

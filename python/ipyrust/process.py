@@ -44,6 +44,8 @@ class Process:
                 faulthandler.register(signal.SIGUSR1, file=descriptor, all_threads=True)
         self._keep_crash_reports(descriptor)
         signal.signal(signal.SIGTERM, self._on_terminate)
+        # C code may keep Python from ever calling it.
+        self._core.watch_sigterm()
         _keep_signals_across_forks()
 
     def leave(self, code: int = 0) -> None:

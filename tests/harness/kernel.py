@@ -17,7 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,27 @@ class Target:
     name: str
     python: str
     module: str
+    program: str | None = None  # Started in place of `python -m module`, if there is one.
 
     @property
     def is_ipykernel(self) -> bool:
         return self.name == "ipykernel"
 
-    def command(self, connection_file: Path) -> list[str]:
-        return [self.python, "-m", self.module, "-f", str(connection_file)]
+    @property
+    def words(self) -> list[str]:
+        """What starts it, before the kernel's own arguments."""
+        if self.program is not None:
+            # As the kernelspec that `ipyrust.install` writes.
+            return [self.program, "--python", self.python]
+        return [self.python, "-m", self.module]
+
+    def command(self, connection_file: Path | str = "{connection_file}") -> list[str]:
+        return [*self.words, "-f", str(connection_file)]
+
+    def through(self, door: str) -> Target:
+        """The same kernel, started as a module or by its program."""
+        program = str(Path(self.python).with_name("ipyrust")) if door == "program" else None
+        return replace(self, program=program)
 
 
 def ipyrust_target(python: str | None = None) -> Target:

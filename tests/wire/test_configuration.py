@@ -58,6 +58,7 @@ def test_a_profile_of_ones_own(start_kernel: StartKernel, ipython_directory: Pat
     assert kernel.client().run("profile").result == "'special'"
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize(
     ("arguments", "code", "result"),
     [

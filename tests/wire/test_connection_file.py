@@ -91,6 +91,7 @@ def test_ports_of_zero_are_chosen_and_written_down(start_kernel: StartKernel) ->
     assert connection["key"] == kernel.connection["key"]
 
 
+@pytest.mark.both_doors
 @pytest.mark.ipykernel_differs("it makes a connection file where none is")
 def test_a_missing_connection_file(start_kernel: StartKernel, tmp_path: Path) -> None:
     """Whoever names a file means that one; without a name the kernel makes its own."""
@@ -102,6 +103,7 @@ def test_a_missing_connection_file(start_kernel: StartKernel, tmp_path: Path) ->
     assert not path.parent.exists()
 
 
+@pytest.mark.both_doors
 @pytest.mark.ipykernel_differs("it starts with ports of its own")
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -178,6 +180,7 @@ def test_a_directory_is_no_connection_file(start_kernel: StartKernel, target: Ta
 HANGS = pytest.mark.ipykernel_differs("a thread of it dies, and it neither works nor ends")
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize(
     "channel",
     [
@@ -222,6 +225,7 @@ def test_two_kernels_beside_each_other(start_kernel: StartKernel) -> None:
     assert (one.run("x").result, two.run("x").result) == ("'first'", "'second'")
 
 
+@pytest.mark.both_doors
 def test_the_kernel_tells_cells_its_connection_file(fresh_kernel: Kernel) -> None:
     client = fresh_kernel.client()
     path = str(fresh_kernel.connection_file)
@@ -253,6 +257,7 @@ def test_half_of_the_keys_for_encryption_is_an_error(start_kernel: StartKernel, 
     assert name in start_error(kernel)
 
 
+@pytest.mark.both_doors
 @pytest.mark.ipykernel_differs("it has no registration files")
 def test_a_registration_file_makes_the_kernel_bind_and_register(
     start_kernel: StartKernel, target: Target
@@ -294,6 +299,7 @@ def test_the_files_of_ipc_belong_to_their_owner_alone(fresh_kernel: Kernel) -> N
     assert sorted(names) == [f"k-{n}" for n in range(1, 6)]
 
 
+@pytest.mark.both_doors
 def test_without_a_connection_file_the_kernel_makes_one(
     start_kernel: StartKernel, target: Target, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ NOT_BY_IPYKERNEL = {"await asyncio.sleep", "await of a future", "sync code in an
 MARKS = [pytest.mark.ipykernel_differs("its handler only cancels the task")]
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=MARKS if n in NOT_BY_IPYKERNEL else ()) for n in ENDLESS],

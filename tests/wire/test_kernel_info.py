@@ -13,6 +13,7 @@ def ask(client: Client, channel: str) -> Message:
     return client.request("kernel_info_request", channel=channel)
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize("channel", ["shell", "control"])
 def test_kernel_info_is_whole_on_both_channels(
     kernel: Kernel, client: Client, channel: str

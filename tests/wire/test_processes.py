@@ -34,6 +34,7 @@ def test_a_forked_child_that_ends_normally_leaves_the_kernel_alone(client: Clien
     assert client.run("1").result == "1"
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_pool_of_processes(kernel: Kernel, client: Client, method: str) -> None:
     (kernel.directory / "squares.py").write_text(MODULE.format(pid=kernel.pid))

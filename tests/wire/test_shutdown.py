@@ -21,6 +21,7 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize("channel", ["control", "shell"])
 @pytest.mark.parametrize("restart", [False, True])
 def test_shutdown_replies_and_ends(fresh_kernel: Kernel, channel: str, restart: bool) -> None:
@@ -103,6 +104,7 @@ def test_children_end_with_the_kernel(fresh_kernel: Kernel) -> None:
     wait_until(lambda: not is_running(child), "the end of the child")
 
 
+@pytest.mark.both_doors
 @pytest.mark.ipykernel_differs("it leaves its children")
 def test_children_end_with_a_terminated_kernel(fresh_kernel: Kernel) -> None:
     client = fresh_kernel.client()
@@ -114,6 +116,7 @@ def test_children_end_with_a_terminated_kernel(fresh_kernel: Kernel) -> None:
     wait_until(lambda: not is_running(child), "the end of the child")
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize("code", ["", "while True: pass", "import time; time.sleep(1000)"])
 def test_the_signal_to_terminate_ends_the_kernel(fresh_kernel: Kernel, code: str) -> None:
     client = fresh_kernel.client()
@@ -129,6 +132,7 @@ def test_a_cell_may_kill_its_kernel(fresh_kernel: Kernel) -> None:
     fresh_kernel.wait_for_exit()
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize("busy", [False, True])
 def test_the_kernel_ends_when_its_parent_dies(
     start_kernel: StartKernel, tmp_path: Path, busy: bool

@@ -91,6 +91,7 @@ WRITERS = {
 IMPORTS = "import ctypes, os, subprocess, sys, threading, time\n"
 
 
+@pytest.mark.both_doors
 @pytest.mark.parametrize(
     "writer",
     [

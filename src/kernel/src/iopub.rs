@@ -43,16 +43,18 @@ struct State {
 }
 
 impl IoPub {
-    pub(crate) fn new(outbox: Arc<Outbox>, ident: &str, descriptors: Option<Descriptors>) -> IoPub {
-        let state = State {
-            descriptors,
-            ..State::default()
-        };
+    pub(crate) fn new(outbox: Arc<Outbox>, ident: &str) -> IoPub {
         IoPub(Arc::new(Inner {
-            state: Mutex::new(state),
+            state: Mutex::default(),
             outbox,
             prefix: format!("kernel.{ident}."),
         }))
+    }
+
+    /// Has the I/O thread read these from now on.
+    pub(crate) fn capture(&self, descriptors: Descriptors) {
+        lock(&self.0.state).descriptors = Some(descriptors);
+        self.0.outbox.wake.notify(true);
     }
 
     /// Publishes a message after all text its parent has written.
@@ -149,24 +151,6 @@ impl IoPub {
     /// Waits for room, at most this long; whether there is room.
     pub fn wait_for_room(&self, slice: Duration) -> bool {
         forked() || self.0.outbox.wait_for_room(slice)
-    }
-
-    /// Waits until what was published so far has been handed to the network;
-    /// whether it was, in this time.
-    pub fn drain(&self, timeout: Duration) -> bool {
-        if forked() {
-            return true;
-        }
-        let deadline = Instant::now() + timeout;
-        self.flush();
-        while self.0.outbox.backlog() > 0 || !self.0.outbox.is_empty() {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            self.0.outbox.wake.notify(true);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        true
     }
 
     fn topic(&self, name: &str) -> Bytes {

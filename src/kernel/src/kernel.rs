@@ -32,8 +32,6 @@ pub struct KernelOptions {
     pub username: String,
     /// The session our headers name; a new one if none is given.
     pub session: Option<String>,
-    /// Whether descriptors 1 and 2 are captured.
-    pub capture: bool,
     /// Whether the kernel ends with the process that started it.
     pub watch_parent: bool,
     /// Interrupts the cell that runs. The I/O thread calls it; it must not wait.
@@ -50,7 +48,6 @@ impl KernelOptions {
             info,
             username: std::env::var("USER").unwrap_or_else(|_| "username".to_owned()),
             session: None,
-            capture: false,
             watch_parent: false,
             interrupt,
             shutdown_grace: Duration::from_secs(3),
@@ -122,8 +119,7 @@ impl Kernel {
         let originals = Originals::keep()?;
         let log = Log::new(originals.stderr.try_clone()?);
         let ident = uuid::Uuid::new_v4().to_string();
-        let descriptors = options.capture.then(Descriptors::capture).transpose()?;
-        let iopub = IoPub::new(Arc::clone(&outbox), &ident, descriptors);
+        let iopub = IoPub::new(Arc::clone(&outbox), &ident);
         let shared = Arc::new(Shared {
             session: session.id.clone(),
             connection: info,
@@ -139,8 +135,8 @@ impl Kernel {
             ident,
             log,
             originals,
-            captured: options.capture,
-            shutdown: Event::new()?,
+            captured: AtomicBool::new(false),
+            termination: Event::new()?,
             closing: Mutex::new(None),
             stopped: AtomicBool::new(false),
         });
@@ -233,16 +229,22 @@ impl Kernel {
         self.0.shared.subshells.ids()
     }
 
-    /// Wishes the kernel to end, as a `shutdown_request` does: one without an
-    /// address comes out of the control queue.
-    pub fn request_shutdown(&self) {
-        self.0.shared.shutdown.raise();
+    /// A descriptor for signal handlers: eight bytes, a 1 in the machine's order,
+    /// written to it say that the process was told to end. What is left to it is
+    /// the time of a shutdown; then it is ended by force.
+    pub fn termination_fd(&self) -> RawFd {
+        self.0.shared.termination.write_fd()
     }
 
-    /// A descriptor for signal handlers: eight bytes, a 1 in the machine's order,
-    /// written to it wish the kernel to end.
-    pub fn shutdown_fd(&self) -> RawFd {
-        self.0.shared.shutdown.write_fd()
+    /// Takes over descriptors 1 and 2: what is written there is published from
+    /// now on. Not done by the start, for what a language says while it cannot
+    /// run yet is for who started it.
+    pub fn capture(&self) -> std::io::Result<()> {
+        let shared = &self.0.shared;
+        if !shared.captured.swap(true, Ordering::AcqRel) {
+            shared.iopub.capture(Descriptors::capture()?);
+        }
+        Ok(())
     }
 
     /// Descriptors 1 and 2 as they were before they were captured.
@@ -261,7 +263,7 @@ impl Kernel {
         let shared = &self.0.shared;
         let thread = lock(&self.0.thread).take();
         let Some(thread) = thread else { return };
-        if shared.captured {
+        if shared.captured.load(Ordering::Acquire) {
             shared.originals.restore();
         }
         shared.shell.close();

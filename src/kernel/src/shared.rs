@@ -30,9 +30,9 @@ pub(crate) struct Shared {
     pub(crate) stdin: Stdin,
     pub(crate) log: Log,
     pub(crate) originals: Originals,
-    pub(crate) captured: bool,
-    /// Raised, also by signal handlers, when the kernel shall end.
-    pub(crate) shutdown: Event,
+    pub(crate) captured: AtomicBool,
+    /// Raised by signal handlers when the process was told to end.
+    pub(crate) termination: Event,
     /// Until when the I/O thread may take to send what is left, once closing.
     pub(crate) closing: Mutex<Option<Instant>>,
     pub(crate) stopped: AtomicBool,

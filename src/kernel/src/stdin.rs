@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn an_answer_that_came_before_its_question_was_sent_is_not_taken() {
         let outbox = Arc::new(Outbox::new().unwrap());
-        let stdin = Stdin::new(IoPub::new(outbox, "ident", None));
+        let stdin = Stdin::new(IoPub::new(outbox, "ident"));
         let parent = Arc::new(Parent::new(message("execute_request", "{}")));
         let early = message("input_reply", r#"{"value":"early"}"#);
         assert_eq!(stdin.answer(&early), Err("nobody asked"));
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn an_answer_without_a_value_is_empty() {
         let outbox = Arc::new(Outbox::new().unwrap());
-        let stdin = Stdin::new(IoPub::new(outbox, "ident", None));
+        let stdin = Stdin::new(IoPub::new(outbox, "ident"));
         let parent = Arc::new(Parent::new(message("execute_request", "{}")));
         let pending = stdin.ask(&parent, "?", false);
         stdin.asked(Some(&pending.question.msg_id));

@@ -10,6 +10,7 @@ use client::{Client, Published, content, info, ok, take};
 use ipyrust_kernel::{
     ConnectionFile, ConnectionInfo, IoPub, Kernel, KernelOptions, Next, Request, StreamName,
 };
+use rustix::fd::BorrowedFd;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::path::Path;
@@ -26,16 +27,25 @@ fn kernel_process() {
     };
     let (role, path) = role.split_once(' ').unwrap();
     let mut options = KernelOptions::new(info(), Box::new(|| {}));
-    options.capture = true;
     options.watch_parent = true;
     if role == "stuck" {
         options.shutdown_grace = Duration::from_millis(200);
     }
     let kernel = Kernel::start(client::connection().into(), options).unwrap();
+    kernel.capture().unwrap();
     kernel.connection().write(Path::new(path)).unwrap();
     if role == "stuck" {
         // As a thread in C code that holds the language's lock.
-        let _request = take(kernel.shell());
+        let request = take(kernel.shell());
+        let code: serde_json::Value = request.message().content.decode().unwrap();
+        if code["code"] == "terminated" {
+            let iopub = kernel.iopub();
+            iopub.write(StreamName::Stdout, "the last words", Some(request.parent()));
+            // SAFETY: the kernel, and with it the descriptor, lives as long as the process.
+            let termination = unsafe { BorrowedFd::borrow_raw(kernel.termination_fd()) };
+            let written = rustix::io::write(termination, &1_u64.to_ne_bytes());
+            assert_eq!(written, Ok(size_of::<u64>()));
+        }
         loop {
             std::thread::park();
         }
@@ -205,6 +215,20 @@ fn a_kernel_that_is_stuck_is_ended_by_force_after_its_reply() {
         .command("shutdown_request", json!({"restart": true}));
     let reply = content(&process.client.control_reply(&id));
     assert_eq!(reply, json!({"status": "ok", "restart": true}));
+    assert_eq!(process.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_stuck_kernel_that_was_told_to_end_by_a_signal_sends_what_it_has_and_ends() {
+    let mut process = Process::start("stuck");
+    let id = process.client.execute("terminated");
+    let words = json!({"name": "stdout", "text": "the last words"});
+    loop {
+        let published = process.client.published();
+        if published.parent == id && published.content == words {
+            break;
+        }
+    }
     assert_eq!(process.child.wait().unwrap().code(), Some(1));
 }
 

@@ -2,7 +2,6 @@
 //! that has ipyrust, in the order of [`Source`]. Failing is one sentence: what was tried, what
 //! was found, what to do.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
@@ -53,7 +52,7 @@ pub(crate) struct Surroundings {
     /// The path this program was called by, then where each of its links leads.
     pub(crate) own_paths: Vec<PathBuf>,
     pub(crate) working_directory: PathBuf,
-    variables: HashMap<OsString, OsString>,
+    variables: Vec<(OsString, OsString)>,
 }
 
 impl Surroundings {
@@ -89,9 +88,9 @@ impl Surroundings {
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
-        self.variables
-            .get(OsStr::new(name))
-            .map(OsString::as_os_str)
+        let mut variables = self.variables.iter();
+        let (_, value) = variables.find(|(own, _)| own == name)?;
+        Some(value)
     }
 
     fn folders_of_path(&self) -> impl Iterator<Item = PathBuf> {

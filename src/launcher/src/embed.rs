@@ -1,9 +1,10 @@
 //! The unsafe part: loads a libpython into this process and enters it, or gives this process
-//! to another executable. One thread runs, and nothing of Python has run before.
+//! to another executable. Nothing of Python has run before, and only this thread, but for those of
+//! the kernel that starts before Python does.
 
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 unsafe extern "C" {
     fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
@@ -15,6 +16,8 @@ unsafe extern "C" {
 
 // As the loader binds what an executable needs: when it is first called.
 const RTLD_LAZY: c_int = 0x1;
+// As Python binds what an extension module needs: at once.
+const RTLD_NOW: c_int = 0x2;
 // Extension modules find the C API among the global symbols.
 #[cfg(target_os = "macos")]
 const RTLD_GLOBAL: c_int = 0x8;
@@ -46,26 +49,16 @@ pub(crate) struct Library(*mut c_void);
 impl Library {
     /// The error is the loader's, in its words.
     pub(crate) fn load(path: &Path) -> Result<Library, String> {
-        let path = c_string(path.as_os_str())?;
-        // SAFETY: the string lives through the call. The initialisers that run are those of the
-        // library that this environment's own executable loads.
-        let library = unsafe { dlopen(path.as_ptr(), RTLD_LAZY | RTLD_GLOBAL) };
-        if library.is_null() {
-            Err(loader_error())
-        } else {
-            Ok(Library(library))
-        }
+        // SAFETY: the initialisers that run are those of the library that this environment's own
+        // executable loads.
+        unsafe { open(path, RTLD_LAZY | RTLD_GLOBAL) }.map(Library)
     }
 
     /// Does what the executable `python` does with its arguments, all of it: returns when
     /// Python has ended, with its exit code.
     pub(crate) fn run(&self, words: &[OsString]) -> Result<i32, String> {
         type Main = unsafe extern "C" fn(c_int, *mut *mut c_char) -> c_int;
-        // SAFETY: the library is never closed; the name ends in a zero.
-        let address = unsafe { dlsym(self.0, c"Py_BytesMain".as_ptr()) };
-        if address.is_null() {
-            return Err(loader_error());
-        }
+        let address = symbol(self.0, c"Py_BytesMain").ok_or_else(loader_error)?;
         // SAFETY: CPython declares `Py_BytesMain` so since 3.8, in its stable interface.
         let main = unsafe { std::mem::transmute::<*mut c_void, Main>(address) };
         // Python may keep pointers into its arguments: they are never freed.
@@ -80,25 +73,69 @@ impl Library {
     }
 }
 
+/// ipyrust's extension module in this process, which Python will find here when it imports it.
+pub(crate) struct Core(Start);
+
+/// `ipyrust_start_early` in src/python/src/early.rs.
+type Start = unsafe extern "C" fn(*const *const c_char, *const *const c_char) -> c_int;
+
+impl Core {
+    /// The extension must fit the libpython that has been loaded. None, if Python had better find out
+    /// itself what is wrong with it, or if it is of a version that starts with Python only.
+    pub(crate) fn load(path: &Path) -> Option<Core> {
+        // SAFETY: what runs is what would run when Python imports the module; its symbols are found
+        // in the library that was loaded for it.
+        let library = unsafe { open(path, RTLD_NOW) }.ok()?;
+        let address = symbol(library, c"ipyrust_start_early")?;
+        // SAFETY: the extension declares it so.
+        Some(Core(unsafe {
+            std::mem::transmute::<*mut c_void, Start>(address)
+        }))
+    }
+
+    /// Starts the kernel of this command line; the exit code, if the process is to end with it.
+    pub(crate) fn start(&self, words: &[OsString], folders: &[PathBuf]) -> Result<c_int, String> {
+        let words = CStrings::new(words.iter().map(OsString::as_os_str))?;
+        let folders = CStrings::new(folders.iter().map(|folder| folder.as_os_str()))?;
+        // SAFETY: both arrays end in a null and live through the call. This is the main thread, and
+        // Python has not been entered.
+        Ok(unsafe { self.0(words.pointers.as_ptr(), folders.pointers.as_ptr()) })
+    }
+}
+
+/// Strings as C takes them: an array of pointers that ends in a null.
+struct CStrings {
+    pointers: Vec<*const c_char>,
+    // What they point to.
+    _strings: Vec<CString>,
+}
+
+impl CStrings {
+    fn new<'a>(words: impl Iterator<Item = &'a OsStr>) -> Result<CStrings, String> {
+        let strings = words.map(c_string).collect::<Result<Vec<CString>, _>>()?;
+        let mut pointers: Vec<*const c_char> = strings.iter().map(|word| word.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Ok(CStrings {
+            pointers,
+            _strings: strings,
+        })
+    }
+}
+
 /// Gives this process to another executable. Returns only an error.
 ///
 /// Not by `std::process::Command`, which would change signal dispositions on the way.
 pub(crate) fn execute(path: &Path, words: &[OsString]) -> String {
-    let prepare = || -> Result<(CString, Vec<CString>), String> {
-        let words = words
-            .iter()
-            .map(|word| c_string(word))
-            .collect::<Result<_, _>>()?;
+    let prepare = || -> Result<(CString, CStrings), String> {
+        let words = CStrings::new(words.iter().map(OsString::as_os_str))?;
         Ok((c_string(path.as_os_str())?, words))
     };
     let (path, words) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => return error,
     };
-    let mut pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
-    pointers.push(std::ptr::null());
     // SAFETY: all strings live through the call, and a null ends them.
-    unsafe { execv(path.as_ptr(), pointers.as_ptr()) };
+    unsafe { execv(path.as_ptr(), words.pointers.as_ptr()) };
     std::io::Error::last_os_error().to_string()
 }
 
@@ -112,6 +149,28 @@ pub(crate) fn set_variable(name: &str, value: &OsStr) {
 pub(crate) fn ignore_closed_pipes() {
     // SAFETY: ignoring a signal runs no code of ours.
     unsafe { signal(SIGPIPE, SIG_IGN) };
+}
+
+/// Loads a library, which is never closed. The error is the loader's, in its words.
+///
+/// # Safety
+/// The library's initialisers run.
+unsafe fn open(path: &Path, flags: c_int) -> Result<*mut c_void, String> {
+    let path = c_string(path.as_os_str())?;
+    // SAFETY: the string lives through the call, and the caller knows the library.
+    let library = unsafe { dlopen(path.as_ptr(), flags) };
+    if library.is_null() {
+        Err(loader_error())
+    } else {
+        Ok(library)
+    }
+}
+
+/// The address of a function in a library.
+fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: no library is ever closed; the name ends in a zero.
+    let address = unsafe { dlsym(library, name.as_ptr()) };
+    (!address.is_null()).then_some(address)
 }
 
 fn c_string(text: &OsStr) -> Result<CString, String> {

@@ -37,7 +37,7 @@ pub(crate) fn find(interpreter: &Interpreter, surroundings: &Surroundings) -> Pa
             .flatten()
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect();
-        if let Some(name) = names.iter().find(|name| fits(name, interpreter.version)) {
+        if let Some(name) = extension(&names, interpreter.version) {
             return Some(folder.join(name));
         }
         // Without its first module it is no package, but a folder of that name.
@@ -51,8 +51,8 @@ pub(crate) fn find(interpreter: &Interpreter, surroundings: &Surroundings) -> Pa
         None
     };
 
-    let own = path_of(interpreter, surroundings);
-    if let Some(extension) = own.iter().find_map(|site| look_in(site)) {
+    let mut own = path_of(interpreter, surroundings);
+    if let Some(extension) = own.find_map(|site| look_in(&site)) {
         return Package::Installed(Installed {
             extension,
             add_to_path: None,
@@ -79,10 +79,8 @@ pub(crate) fn distribution_version(
     surroundings: &Surroundings,
 ) -> Option<String> {
     let start = format!("{name}-");
-    let mut sites = path_of(interpreter, surroundings);
-    sites.extend(around_program(interpreter.version, surroundings));
-    sites
-        .iter()
+    path_of(interpreter, surroundings)
+        .chain(around_program(interpreter.version, surroundings))
         .filter_map(|site| fs::read_dir(site).ok())
         .flatten()
         .flatten()
@@ -94,13 +92,34 @@ pub(crate) fn distribution_version(
         })
 }
 
-/// The names that CPython tries for an extension module.
-fn fits(name: &str, version: Version) -> bool {
-    Version::of_extension(name) == Some(version) || matches!(name, "_core.abi3.so" | "_core.so")
+/// The folders in which this Python will find ipyrust, IPython and what goes with them.
+pub(crate) fn search_path(
+    interpreter: &Interpreter,
+    installed: &Installed,
+    surroundings: &Surroundings,
+) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = installed.add_to_path.iter().cloned().collect();
+    folders.extend(path_of(interpreter, surroundings));
+    folders
 }
 
-/// What this Python will have on `sys.path`, as far as files tell.
-fn path_of(interpreter: &Interpreter, surroundings: &Surroundings) -> Vec<PathBuf> {
+/// The names that CPython tries for an extension module, in its order.
+fn extension(names: &[String], version: Version) -> Option<&String> {
+    let named = |wanted: &str| names.iter().find(|name| *name == wanted);
+    let tagged = names
+        .iter()
+        .find(|name| Version::of_extension(name) == Some(version));
+    tagged
+        .or_else(|| named("_core.abi3.so"))
+        .or_else(|| named("_core.so"))
+}
+
+/// What this Python will have on `sys.path`, as far as files tell. They are read one by one: most
+/// often the first that is asked for is the last.
+fn path_of(
+    interpreter: &Interpreter,
+    surroundings: &Surroundings,
+) -> impl Iterator<Item = PathBuf> {
     let library = interpreter.version.library();
     let mut path: Vec<PathBuf> = Vec::new();
     if let Some(entries) = surroundings.variable("PYTHONPATH") {
@@ -112,28 +131,27 @@ fn path_of(interpreter: &Interpreter, surroundings: &Surroundings) -> Vec<PathBu
     }
 
     let mut sites = Vec::new();
+    let mut add = |prefix: &Path| {
+        for lib in ["lib", "lib64"] {
+            let folder = prefix.join(lib);
+            // The second is often a link to the first.
+            if lib == "lib" || !folder.is_symlink() {
+                sites.push(folder.join(&library).join("site-packages"));
+            }
+        }
+    };
     let environment = interpreter.virtual_environment.as_ref();
     if let Some(environment) = environment {
-        for lib in ["lib", "lib64"] {
-            sites.push(
-                environment
-                    .prefix
-                    .join(lib)
-                    .join(&library)
-                    .join("site-packages"),
-            );
-        }
+        add(&environment.prefix);
     }
     if environment.is_none_or(|environment| environment.system_site_packages) {
         if surroundings.variable("PYTHONNOUSERSITE").is_none()
             && let Some(base) = user_base(surroundings)
         {
-            sites.push(base.join("lib").join(&library).join("site-packages"));
+            add(&base);
         }
         let prefix = &interpreter.base_prefix;
-        for lib in ["lib", "lib64"] {
-            sites.push(prefix.join(lib).join(&library).join("site-packages"));
-        }
+        add(prefix);
         // Debian's names, for what pip and what apt installed.
         sites.push(
             prefix
@@ -144,12 +162,12 @@ fn path_of(interpreter: &Interpreter, surroundings: &Surroundings) -> Vec<PathBu
         sites.push(prefix.join("lib/python3/dist-packages"));
         sites.push(prefix.join("lib").join(&library).join("dist-packages"));
     }
-    for site in sites {
-        let named = folders_in_pth_files(&site);
-        path.push(site);
-        path.extend(named);
-    }
-    path
+    let sites = sites.into_iter().flat_map(|site| {
+        let own = site.clone();
+        let named = std::iter::once_with(move || folders_in_pth_files(&site)).flatten();
+        std::iter::once(own).chain(named)
+    });
+    path.into_iter().chain(sites)
 }
 
 fn user_base(surroundings: &Surroundings) -> Option<PathBuf> {
@@ -166,8 +184,9 @@ fn folders_in_pth_files(site: &Path) -> Vec<PathBuf> {
     };
     let mut files: Vec<PathBuf> = entries
         .flatten()
+        // Of hundreds of names few are of such files.
+        .filter(|entry| entry.file_name().as_encoded_bytes().ends_with(b".pth"))
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pth"))
         .collect();
     files.sort();
     let texts = files

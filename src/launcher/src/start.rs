@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::detection::{self, Choice, Surroundings};
-use crate::embed::{self, Library};
+use crate::embed::{self, Core, Library};
 use crate::interpreter::{Interpreter, Libpython};
+use crate::package;
 
 /// What the chosen Python runs. Not `-m ipyrust`, which would import the kernel with the
 /// current directory on `sys.path`: a notebook's folder may hold a `json.py` of its own.
@@ -19,9 +20,18 @@ except ImportError as error:
     sys.exit('error: `%s` (Python %d.%d) cannot load ipyrust: %s; '
         'install it there: `%s -m pip install ipyrust`'
         % ((sys.executable,) + sys.version_info[:2] + (error, sys.executable)))
-import ipyrust.__main__ as door
-sys.argv[0] = door.__file__
-sys.exit(door.main())
+from ipyrust.__main__ import main
+sys.exit(main())
+";
+
+/// What it runs if this program has loaded the extension, its first argument: no other copy of it
+/// must be imported. Short, for it is compiled at every start.
+const BOOT_LOADED: &str = "\
+import sys
+if sys.path[:1] == ['']: del sys.path[0]
+try: from ipyrust.__main__ import main
+except ImportError as error: sys.exit('error: cannot load ipyrust: %s' % error)
+sys.exit(main(sys.argv.pop(1)))
 ";
 
 /// Becomes the kernel. Returns its exit code if it ran inside this process.
@@ -37,17 +47,35 @@ pub(crate) fn kernel(
         embed::set_variable("PYTHONPATH", &value);
     }
 
-    let mut words = vec![choice.executable.clone().into(), "-c".into(), BOOT.into()];
-    words.extend_from_slice(arguments);
+    let words = |boot: &[&OsStr]| {
+        let mut words = vec![choice.executable.clone().into(), "-c".into()];
+        words.extend(boot.iter().map(|word| word.to_os_string()));
+        words.extend_from_slice(arguments);
+        words
+    };
     match door {
-        Door::Embedded(library) => library.run(&words).map_err(|error| {
-            format!(
-                "`{}` cannot be entered: {error}; set `IPYRUST_DOOR=exec`",
-                executable(&choice)
-            )
-        }),
+        Door::Embedded(library) => {
+            let mut boot = vec![OsStr::new(BOOT)];
+            if let Some(installed) = &choice.installed
+                && let Some(interpreter) = &choice.interpreter
+                && let Some(core) = Core::load(&installed.extension)
+            {
+                let folders = package::search_path(interpreter, installed, surroundings);
+                let code = core.start(arguments, &folders)?;
+                if code != 0 {
+                    return Ok(code);
+                }
+                boot = vec![OsStr::new(BOOT_LOADED), installed.extension.as_os_str()];
+            }
+            library.run(&words(&boot)).map_err(|error| {
+                format!(
+                    "`{}` cannot be entered: {error}; set `IPYRUST_DOOR=exec`",
+                    executable(&choice)
+                )
+            })
+        }
         Door::Executed => {
-            let error = embed::execute(&choice.executable, &words);
+            let error = embed::execute(&choice.executable, &words(&[OsStr::new(BOOT)]));
             Err(format!(
                 "`{}` cannot be run: {error}; name another Python with `--python`",
                 executable(&choice)

@@ -1,5 +1,8 @@
 //! What the kernel says of itself in `kernel_info_reply`, before IPython is even imported.
 
+use std::fs;
+use std::path::PathBuf;
+
 use ipyrust_kernel::protocol::{HelpLink, KernelInfo, RawJson};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -33,27 +36,64 @@ const HELP_LINKS: [(&str, &str); 6] = [
     ),
 ];
 
-/// The feature that `debugger=True` announces.
+/// The feature that debugpy brings.
 const DEBUGGER: &str = "debugger";
 
-/// The kernel of this interpreter; `ipython_version` is told, because importing IPython takes longer than
-/// a client should wait for its first answer.
-pub(crate) fn describe(
-    py: Python<'_>,
-    ipython_version: &str,
-    debugger: bool,
-) -> PyResult<KernelInfo> {
-    let version = py.version_info();
+/// What is installed that `kernel_info` speaks of.
+#[derive(Default)]
+pub(crate) struct Installed {
+    ipython: Option<String>,
+    debugpy: bool,
+}
+
+impl Installed {
+    /// Found in the names of files: importing takes longer than a client should wait for its first answer.
+    pub(crate) fn on_path(folders: impl IntoIterator<Item = PathBuf>) -> Installed {
+        let mut installed = Installed::default();
+        let folders = folders
+            .into_iter()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        for entry in folders
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            installed.debugpy |= name == "debugpy";
+            if installed.ipython.is_none() {
+                installed.ipython = ipython_version(name);
+            }
+        }
+        installed
+    }
+}
+
+fn ipython_version(folder: &str) -> Option<String> {
+    let start = "ipython-";
+    if !folder.get(..start.len())?.eq_ignore_ascii_case(start) {
+        return None;
+    }
+    let rest = &folder[start.len()..];
+    let version = rest
+        .strip_suffix(".dist-info")
+        .or_else(|| rest.strip_suffix(".egg-info"))?;
+    Some(version.split('-').next().unwrap_or_default().to_owned())
+}
+
+/// The kernel of this Python, which need not be up.
+pub(crate) fn describe(installed: Installed) -> KernelInfo {
+    let Installed { ipython, debugpy } = installed;
     // As `platform.python_version()`: without the build and the compiler.
     let python = Python::version_str()
         .split_whitespace()
         .next()
         .unwrap_or_default();
+    let mut numbers = python.split('.');
+    let major = numbers.next().unwrap_or_default();
+    let minor = numbers.next().unwrap_or_default();
     let first_line = Python::version_str().lines().next().unwrap_or_default();
-    let python_links = format!(
-        "https://docs.python.org/{}.{}",
-        version.major, version.minor
-    );
+    let python_links = format!("https://docs.python.org/{major}.{minor}");
     let links = [("Python Reference", python_links.as_str())]
         .into_iter()
         .chain(HELP_LINKS);
@@ -64,7 +104,7 @@ pub(crate) fn describe(
             "name": "python",
             "version": python,
             "mimetype": "text/x-python",
-            "codemirror_mode": {"name": "ipython", "version": version.major},
+            "codemirror_mode": {"name": "ipython", "version": major.parse::<u8>().unwrap_or(3)},
             "pygments_lexer": "ipython3",
             "nbconvert_exporter": "python",
             "file_extension": ".py",
@@ -73,7 +113,8 @@ pub(crate) fn describe(
         banner: format!(
             "Python {first_line}\n\
              Type 'copyright', 'credits' or 'license' for more information\n\
-             IPython {ipython_version} -- An enhanced Interactive Python. Type '?' for help.\n"
+             IPython {} -- An enhanced Interactive Python. Type '?' for help.\n",
+            ipython.unwrap_or_default()
         ),
         help_links: links
             .map(|(text, url)| HelpLink {
@@ -81,11 +122,11 @@ pub(crate) fn describe(
                 url: url.to_owned(),
             })
             .collect(),
-        debugger,
+        debugger: debugpy,
         supported_features: vec!["kernel subshells".to_owned()],
     };
     announce(&mut info);
-    Ok(info)
+    info
 }
 
 /// `info` with some fields replaced.

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::message::Parent;
-use crate::queue::duration;
 use crate::{buffer, json, signals};
 
 /// What is published to all clients; the order of the calls is the order on the wire.
@@ -63,12 +62,6 @@ impl IoPub {
     /// Let stream text that is being gathered leave soon.
     fn flush(&self) {
         self.0.flush();
-    }
-
-    /// Wait until everything published so far was handed to the network; whether it was, in `timeout` seconds.
-    fn drain(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
-        let timeout = duration(timeout)?;
-        Ok(py.detach(|| self.0.drain(timeout)))
     }
 }
 

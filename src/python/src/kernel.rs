@@ -1,21 +1,20 @@
 //! The kernel as Python starts it, asks about it and ends it.
 
+use std::ffi::OsString;
 use std::os::fd::RawFd;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use ipyrust_kernel::{
-    ConnectionFile, ConnectionInfo, ConnectionOverrides, KernelOptions, RawJson, Secret, Transport,
-};
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use ipyrust_kernel::RawJson;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMapping};
+use pyo3::types::{PyBytes, PyDict};
 
-use crate::errors::{self, ConnectionFileError, KernelStartError};
+use crate::arguments::{Setting, Value};
+use crate::info::Installed;
 use crate::iopub::IoPub;
 use crate::queue::{RequestQueue, duration};
+use crate::start::Started;
 use crate::stdin::Stdin;
-use crate::{info, json, signals};
+use crate::{early, info, json, signals, start};
 
 /// A running kernel: its sockets are bound and `kernel_info` is answered.
 #[pyclass(frozen, module = "ipyrust._core")]
@@ -23,7 +22,10 @@ pub(crate) struct Kernel {
     inner: ipyrust_kernel::Kernel,
     /// The path the kernel was started with.
     #[pyo3(get)]
-    connection_file: String,
+    connection_file: OsString,
+    /// Whether the connection file was not there before, and is to go with the kernel.
+    #[pyo3(get)]
+    is_temporary: bool,
     /// The name of the user, in the header of every message.
     #[pyo3(get)]
     username: String,
@@ -43,65 +45,43 @@ pub(crate) struct Kernel {
 
 #[pymethods]
 impl Kernel {
-    /// Bind the sockets the file names and start to answer.
+    /// Bind the sockets the connection file names and start to answer.
     ///
-    /// A connection file that does not exist is written, with free ports and a new key; so are ports that
-    /// are 0 in one that does exist. A registration file (JEP 66) is answered with a handshake. `overrides`
-    /// has the last word over the file: `transport`, `ip`, `shell_port`, `iopub_port`, `stdin_port`,
-    /// `control_port`, `hb_port`, `kernel_name`. `capture` takes over the descriptors 1 and 2. With
-    /// `watch_parent` the kernel ends when the process that started it does.
+    /// `settings` are those of a command line or of `embed_kernel`: class, trait and value. A connection file
+    /// that does not exist is written, with free ports and a new key, to `directory` if it was named by its
+    /// name only; so are ports that are 0 in one that does exist. A registration file (JEP 66) is answered with
+    /// a handshake. `search_path` is where IPython is looked for. If Jupyter's launcher says so, the kernel ends
+    /// when the process that started it does.
     #[staticmethod]
-    #[pyo3(signature = (
-        connection_file, *, ipython_version="", capture=true, session=None, username=None, key=None,
-        signature_scheme=None, debugger=false, overrides=None, watch_parent=true,
-    ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "options of the command line, all by keyword"
-    )]
+    #[pyo3(signature = (settings, *, search_path, directory=None))]
     fn start(
         py: Python<'_>,
-        connection_file: String,
-        ipython_version: &str,
-        capture: bool,
-        session: Option<String>,
-        username: Option<String>,
-        key: Option<Vec<u8>>,
-        signature_scheme: Option<String>,
-        debugger: bool,
-        overrides: Option<&Bound<'_, PyMapping>>,
-        watch_parent: bool,
+        settings: Vec<Bound<'_, PyAny>>,
+        search_path: Vec<OsString>,
+        directory: Option<OsString>,
     ) -> PyResult<Kernel> {
         signals::remember_main_thread(py)?;
-        let mut said = overrides
-            .map(connection_overrides)
-            .transpose()?
-            .unwrap_or_default();
-        said.key = key.map(secret).transpose()?;
-        said.signature_scheme = signature_scheme;
+        let settings = read_settings(settings)?;
+        let started = py.detach(|| {
+            let installed = Installed::on_path(search_path.into_iter().map(PathBuf::from));
+            let directory = directory.as_deref().map(Path::new);
+            start::start(&settings, directory, info::describe(installed))
+        })?;
+        Kernel::new(py, started)
+    }
 
-        let mut options = KernelOptions::new(
-            info::describe(py, ipython_version, debugger)?,
-            Box::new(interrupt),
-        );
-        options.capture = capture;
-        options.session = session;
-        options.watch_parent = watch_parent;
-        if let Some(username) = username {
-            options.username = username;
-        }
-        let username = options.username.clone();
+    /// The kernel that the executable `ipyrust` started in this process before Python was up, if it did.
+    #[staticmethod]
+    fn started(py: Python<'_>) -> PyResult<Option<Kernel>> {
+        signals::remember_main_thread(py)?;
+        early::take()
+            .map(|started| Kernel::new(py, started))
+            .transpose()
+    }
 
-        let inner = py.detach(|| start(Path::new(&connection_file), said, options))?;
-        Ok(Kernel {
-            connection_file,
-            username,
-            shell: Py::new(py, RequestQueue(inner.shell().clone()))?,
-            control: Py::new(py, RequestQueue(inner.control().clone()))?,
-            iopub: Py::new(py, IoPub(inner.iopub().clone()))?,
-            stdin: Py::new(py, Stdin(inner.stdin().clone()))?,
-            inner,
-        })
+    /// Take over the descriptors 1 and 2: what is written there is published from now on.
+    fn capture(&self) -> PyResult<()> {
+        Ok(self.inner.capture()?)
     }
 
     /// Replace fields of `kernel_info_reply`: `banner`, `help_links`, `debugger`, ...
@@ -135,14 +115,12 @@ impl Kernel {
         self.inner.subshells()
     }
 
-    /// Shut down as if a client had asked to: a `shutdown_request` arrives on `control`.
-    fn request_shutdown(&self) {
-        self.inner.request_shutdown();
-    }
-
-    /// Let `SIGTERM` call `request_shutdown`, whatever Python is doing. A forked child ends by it as ever.
-    fn shut_down_on_sigterm(&self) -> PyResult<()> {
-        signals::shut_down_on_sigterm(self.inner.shutdown_fd()).map_err(PyOSError::new_err)
+    /// Let no C code keep the process from ending by `SIGTERM`.
+    ///
+    /// To be called when Python's handler is installed, which is called as before; but if the process is still
+    /// there when the time of a shutdown is over, it is ended.
+    fn watch_sigterm(&self) -> PyResult<()> {
+        Ok(signals::watch_sigterm(self.inner.termination_fd())?)
     }
 
     /// End the queues, send what is left within `grace` seconds, and end the sockets.
@@ -195,84 +173,42 @@ impl Kernel {
     }
 }
 
-/// Read or invent the connection, bind it, and write down what was chosen.
-fn start(
-    path: &Path,
-    said: ConnectionOverrides,
-    options: KernelOptions,
-) -> PyResult<ipyrust_kernel::Kernel> {
-    let exists = path.exists();
-    let mut file = if exists {
-        ConnectionFile::read(path).map_err(errors::connection_file)?
-    } else {
-        ConnectionFile::from(ConnectionInfo::default())
-    };
-    file.apply(said);
-    let chosen = match &file {
-        ConnectionFile::Connection(info) => !exists || ports(info).contains(&0),
-        ConnectionFile::Registration(_) => false,
-    };
-    let kernel = ipyrust_kernel::Kernel::start(file, options)
-        .map_err(|error| KernelStartError::new_err(error.to_string()))?;
-    if chosen && let Err(error) = kernel.connection().write(path) {
-        // Nobody could connect. Closed, it gives back the descriptors: the error must be seen.
-        kernel.close(Duration::ZERO);
-        return Err(errors::connection_file(error));
+impl Kernel {
+    fn new(py: Python<'_>, started: Started) -> PyResult<Kernel> {
+        let Started {
+            kernel: inner,
+            connection_file,
+            is_temporary,
+            username,
+        } = started;
+        Ok(Kernel {
+            connection_file: connection_file.into_os_string(),
+            is_temporary,
+            username,
+            shell: Py::new(py, RequestQueue(inner.shell().clone()))?,
+            control: Py::new(py, RequestQueue(inner.control().clone()))?,
+            iopub: Py::new(py, IoPub(inner.iopub().clone()))?,
+            stdin: Py::new(py, Stdin(inner.stdin().clone()))?,
+            inner,
+        })
     }
-    Ok(kernel)
 }
 
-fn ports(info: &ConnectionInfo) -> [u16; 5] {
-    [
-        info.shell_port,
-        info.iopub_port,
-        info.stdin_port,
-        info.control_port,
-        info.hb_port,
-    ]
+/// Whether the connection file of these settings is to be in Jupyter's directory for such files: it was named
+/// by its name only, or not at all.
+#[pyfunction]
+pub(crate) fn needs_directory(settings: Vec<Bound<'_, PyAny>>) -> PyResult<bool> {
+    Ok(start::needs_directory(&read_settings(settings)?))
 }
 
-/// What an `interrupt_request` does, in the I/O thread: what Control-C does at a terminal.
-fn interrupt() {
-    ipyrust_kernel::children::interrupt(|| {
-        signals::interrupt();
-    });
-}
-
-fn secret(key: Vec<u8>) -> PyResult<Secret> {
-    let key = String::from_utf8(key).map_err(|_| PyValueError::new_err("the key is not UTF-8"))?;
-    Ok(Secret::new(key))
-}
-
-fn connection_overrides(said: &Bound<'_, PyMapping>) -> PyResult<ConnectionOverrides> {
-    let mut overrides = ConnectionOverrides::default();
-    for item in said.items()? {
-        let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-        match name.as_str() {
-            "transport" => overrides.transport = Some(transport(&value)?),
-            "ip" => overrides.ip = Some(value.extract()?),
-            "shell_port" => overrides.shell_port = Some(value.extract()?),
-            "iopub_port" => overrides.iopub_port = Some(value.extract()?),
-            "stdin_port" => overrides.stdin_port = Some(value.extract()?),
-            "control_port" => overrides.control_port = Some(value.extract()?),
-            "hb_port" => overrides.hb_port = Some(value.extract()?),
-            "kernel_name" => overrides.kernel_name = Some(value.extract()?),
-            _ => {
-                return Err(PyTypeError::new_err(format!(
-                    "a connection has no field `{name}`"
-                )));
-            }
+/// Values that are no text yet become one; `None` is no value.
+fn read_settings(settings: Vec<Bound<'_, PyAny>>) -> PyResult<Vec<Setting>> {
+    let mut read = Vec::new();
+    for setting in settings {
+        let (class, name, value): (String, String, Bound<'_, PyAny>) = setting.extract()?;
+        if !value.is_none() {
+            read.push((class, name, Value::Text(value.str()?.extract()?)));
         }
     }
-    Ok(overrides)
-}
-
-fn transport(value: &Bound<'_, PyAny>) -> PyResult<Transport> {
-    match value.extract::<&str>()? {
-        "tcp" => Ok(Transport::Tcp),
-        "ipc" => Ok(Transport::Ipc),
-        other => Err(ConnectionFileError::new_err(format!(
-            "unknown transport: `{other}`"
-        ))),
-    }
+    Ok(read)
 }

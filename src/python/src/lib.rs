@@ -4,7 +4,9 @@
 //! back. Python pulls: nothing here calls back into Python, and no thread of ours attaches to it. The
 //! documentation for its users is `python/ipyrust/_core.pyi`, which is checked against this module.
 
+mod arguments;
 mod buffer;
+mod early;
 mod errors;
 mod info;
 mod iopub;
@@ -15,6 +17,7 @@ mod process;
 mod queue;
 mod request;
 mod signals;
+mod start;
 mod stdin;
 
 use pyo3::prelude::*;
@@ -25,13 +28,15 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::arguments::read_arguments;
+    #[pymodule_export]
     use crate::errors::{ConnectionFileError, KernelStartError};
     #[pymodule_export]
     use crate::iopub::{IoPub, StreamWriter};
     #[pymodule_export]
     use crate::json::{json_decode, json_encode};
     #[pymodule_export]
-    use crate::kernel::Kernel;
+    use crate::kernel::{Kernel, needs_directory};
     #[pymodule_export]
     use crate::message::Parent;
     #[pymodule_export]

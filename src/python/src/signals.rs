@@ -30,6 +30,25 @@ pub(crate) fn remember_main_thread(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// This is the thread Python will run its signal handlers in.
+///
+/// Until it does, `SIGINT` does nothing, not even end the process: Control-C at a terminal that we share means
+/// somebody else, and there is no cell yet that an interrupt could mean.
+pub(crate) fn prepare_main_thread() -> io::Result<()> {
+    // SAFETY: has no conditions.
+    let this = unsafe { libc::pthread_self() } as usize;
+    MAIN_THREAD.store(this, Ordering::Release);
+    // Not SIG_IGN, which Python would keep and child processes inherit. What is neither that nor the default
+    // is left alone by Python until ours takes its place.
+    let action = action(nothing);
+    if current_action(libc::SIGINT)?.sa_sigaction == libc::SIG_DFL {
+        set_action(libc::SIGINT, &action)?;
+    }
+    Ok(())
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
 fn on_main_thread() -> bool {
     // SAFETY: has no conditions.
     let this = unsafe { libc::pthread_self() } as usize;
@@ -92,33 +111,36 @@ pub(crate) fn wait<T: Send>(
 }
 
 /// Where the handler of `SIGTERM` writes; -1 until it is installed.
-static SHUTDOWN: AtomicI32 = AtomicI32::new(-1);
+static TERMINATION: AtomicI32 = AtomicI32::new(-1);
+/// The handler that was there before, which is Python's.
+static TERMINATE_BEFORE: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 
-/// Let `SIGTERM` shut the kernel down as a `shutdown_request` does, whatever Python is doing.
+/// Let no C code keep the process from ending by `SIGTERM`.
 ///
-/// Python's own handlers wait for the next bytecode of the main thread, which a long call of C code may
-/// never reach. A handler a cell installs takes this one's place.
-pub(crate) fn shut_down_on_sigterm(shutdown_fd: RawFd) -> io::Result<()> {
-    SHUTDOWN.store(shutdown_fd, Ordering::Release);
-    // SAFETY: a structure of plain numbers, for which zeros are a value; the handler makes only calls that
-    // a handler may make.
-    unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = terminate as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        if libc::sigaction(libc::SIGTERM, &raw const action, ptr::null_mut()) != 0 {
-            return Err(io::Error::last_os_error());
-        }
+/// Python's handlers wait for the next bytecode of the main thread, which a long call of C code may never
+/// reach. So the one that Python has installed is called by another, which also starts the clock after which
+/// the I/O thread ends the process. A handler a cell installs takes the place of both.
+pub(crate) fn watch_sigterm(termination_fd: RawFd) -> io::Result<()> {
+    TERMINATION.store(termination_fd, Ordering::Release);
+    let mut action = current_action(libc::SIGTERM)?;
+    let before = action.sa_sigaction;
+    let ours = terminate as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // Python's handler has one parameter; anything else was not installed by Python.
+    if before == ours || action.sa_flags & libc::SA_SIGINFO != 0 {
+        return Ok(());
     }
-    Ok(())
+    TERMINATE_BEFORE.store(before, Ordering::Release);
+    action.sa_sigaction = ours;
+    set_action(libc::SIGTERM, &action)
 }
 
 extern "C" fn terminate(signal: libc::c_int) {
+    let before = TERMINATE_BEFORE.load(Ordering::Acquire);
     // SAFETY: `write`, `signal` and `raise` may be called in a handler; the descriptor stays open, because
-    // the kernel closes nothing before the process ends, and a failed write changes nothing.
+    // the kernel closes nothing before the process ends, and a failed write changes nothing. `before` is the
+    // address of a handler of this signature, since it is none of the two numbers that are not.
     unsafe {
-        if ipyrust_kernel::forked() {
+        if ipyrust_kernel::forked() || before == libc::SIG_DFL {
             // The child shares the descriptor, but the signal is for the child alone. It is blocked until
             // this handler returns; then it does what it does to any process.
             libc::signal(signal, libc::SIG_DFL);
@@ -128,11 +150,42 @@ extern "C" fn terminate(signal: libc::c_int) {
         let error = *errno();
         let one = 1_u64.to_ne_bytes();
         libc::write(
-            SHUTDOWN.load(Ordering::Acquire),
+            TERMINATION.load(Ordering::Acquire),
             one.as_ptr().cast(),
             one.len(),
         );
         *errno() = error;
+        if before != libc::SIG_IGN {
+            mem::transmute::<libc::sighandler_t, extern "C" fn(libc::c_int)>(before)(signal);
+        }
+    }
+}
+
+fn action(handler: extern "C" fn(libc::c_int)) -> libc::sigaction {
+    // SAFETY: a structure of plain numbers, for which zeros are a value: no flags, and an empty set.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESTART;
+    action
+}
+
+fn current_action(signal: libc::c_int) -> io::Result<libc::sigaction> {
+    // SAFETY: as in `action`; the call writes to it and changes nothing.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        match libc::sigaction(signal, ptr::null(), &raw mut action) {
+            0 => Ok(action),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// The handler makes only calls that a handler may make.
+fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
+    // SAFETY: the structure is whole, and its handler is a function or one of the system's numbers.
+    match unsafe { libc::sigaction(signal, action, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -71,7 +71,7 @@ struct Ready {
     heartbeat: bool,
     iopub: bool,
     wake: bool,
-    shutdown: bool,
+    termination: bool,
     parent: bool,
     descriptors: bool,
 }
@@ -199,7 +199,7 @@ impl IoThread {
             sockets.heartbeat.as_poll_item(zmq::POLLIN),
             sockets.iopub.as_poll_item(zmq::POLLIN),
             from_fd(self.shared.outbox.wake.fd()),
-            from_fd(self.shared.shutdown.fd()),
+            from_fd(self.shared.termination.fd()),
         ];
         let parent = self.watch.as_ref().and_then(ParentWatch::fd);
         items.extend(parent.map(from_fd));
@@ -220,7 +220,7 @@ impl IoThread {
             heartbeat: next(),
             iopub: next(),
             wake: next(),
-            shutdown: next(),
+            termination: next(),
             parent: parent.is_some() && next(),
             descriptors: next() | next(),
         }
@@ -243,8 +243,8 @@ impl IoThread {
         if ready.shell {
             self.receive_shell(TURN);
         }
-        if ready.shutdown && self.shared.shutdown.lower() {
-            self.wish_shutdown();
+        if ready.termination && self.shared.termination.lower() {
+            self.shutdown.wish(self.shared.shutdown_grace);
         }
         if ready.parent {
             self.parent_ended();
@@ -299,7 +299,7 @@ impl IoThread {
         self.shared
             .log
             .say("the kernel did not end in time; it is ended by force");
-        if self.shared.captured {
+        if self.shared.captured.load(Ordering::Acquire) {
             self.shared.originals.restore();
         }
         *lock(&self.shared.closing) = Some(Instant::now() + Duration::from_secs(1));

@@ -210,8 +210,7 @@ impl IoThread {
         }
     }
 
-    /// A signal or the end of our parent, told to the language as a request
-    /// without a sender.
+    /// The end of our parent, told to the language as a request without a sender.
     pub(super) fn wish_shutdown(&mut self) {
         if !self.begin_shutdown() {
             return;

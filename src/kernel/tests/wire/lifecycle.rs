@@ -80,15 +80,6 @@ fn closing_answers_what_waits() {
 }
 
 #[test]
-fn a_wish_to_end_comes_out_of_control_without_a_sender() {
-    let room = Room::new();
-    room.kernel.request_shutdown();
-    let request = take(room.kernel.control());
-    assert_eq!(*request.kind(), MessageType::ShutdownRequest);
-    assert!(request.message().identities.is_empty());
-}
-
-#[test]
 fn requests_before_any_subscriber_wait_but_not_for_ever() {
     let room = Room::new();
     let client = room.client();

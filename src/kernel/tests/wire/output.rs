@@ -211,13 +211,3 @@ fn every_subscriber_is_welcomed_and_the_start_is_told_once() {
         client.see_status("idle", &id);
     }
 }
-
-#[test]
-fn drain_returns_when_all_has_been_handed_over() {
-    let room = Room::new();
-    let mut client = room.client();
-    client.see_start();
-    room.kernel.iopub().write(StreamName::Stdout, "x", None);
-    assert!(room.kernel.iopub().drain(LIMIT));
-    assert_eq!(client.published().content["text"], "x");
-}
