@@ -22,6 +22,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ._core import has_curve
+
 KERNEL_NAME = "ipyrust"
 # The same files as those that the wheel installs under share/jupyter/kernels.
 TEMPLATE = Path(__file__).parent / "kernelspec"
@@ -57,6 +59,9 @@ class Kernelspec:
         """What goes into kernel.json."""
         content: dict[str, Any] = json.loads((TEMPLATE / "kernel.json").read_text())
         content["argv"] = command()
+        if not has_curve():
+            # Built with a libzmq that lacks it: a client that asks is told so by Jupyter already.
+            content["metadata"].pop("supported_encryption", None)
         if self.profile:
             content["argv"] += ["--profile", self.profile]
             content["display_name"] = f"Python 3 (ipyrust) [profile={self.profile}]"

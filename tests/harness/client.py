@@ -46,6 +46,7 @@ class Client:
         self.topics: list[bytes] = []
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self.sockets: dict[str, zmq.Socket[bytes]] = {}
+        self._curve_server_key = curve_server_key
         identity = self.session.id.encode()
         for channel, socket_type in SOCKET_TYPES.items():
             if channel == "iopub" and not iopub:
@@ -58,9 +59,7 @@ class Client:
                 socket.subscribe(b"")
             else:
                 socket.setsockopt(zmq.IDENTITY, identity)  # Shell and stdin share it: routing.
-            if curve_server_key is not None:
-                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
-                socket.curve_serverkey = curve_server_key.encode()
+            self._encrypt(socket)
             socket.connect(self.endpoint(channel))
             self.sockets[channel] = socket
 
@@ -216,11 +215,17 @@ class Client:
     def heartbeat(self, payload: bytes = b"ping", limit: float = LIMIT) -> bytes:
         with self.context.socket(zmq.REQ) as socket:
             socket.linger = 0
+            self._encrypt(socket)
             socket.connect(self.endpoint("hb"))
             socket.send(payload)
             if not socket.poll(int(limit * 1000)):
                 raise TimedOutError("no heartbeat")
             return bytes(socket.recv())
+
+    def _encrypt(self, socket: zmq.Socket[bytes]) -> None:
+        if self._curve_server_key is not None:
+            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+            socket.curve_serverkey = self._curve_server_key.encode()
 
     def endpoint(self, channel: str) -> str:
         port = self.connection[f"{channel}_port"]

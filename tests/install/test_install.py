@@ -52,6 +52,31 @@ def test_what_pip_installed_is_enough_to_run_a_cell(run: Run, venv: Path) -> Non
     assert done.stdout.split() == ["ok", str(venv), "None", "default"], done.stderr
 
 
+RUN_A_CELL_ENCRYPTED = """
+import sys, traceback
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name=sys.argv[1], transport_encryption="required")
+print("curve_publickey" in manager.get_connection_info())
+client.execute_interactive("6 * 7", timeout=60)
+client.stop_channels()
+manager.shutdown_kernel()
+"""
+
+
+def test_jupyter_encrypts_where_it_is_told_to(run: Run) -> None:
+    """By the kernelspec's word alone: jupyter_client makes the keys for a kernel that can."""
+    python = ["python", "-c"]
+    has_curve = run(*python, "from ipyrust._core import has_curve; print(has_curve())").stdout
+    done = run(*python, RUN_A_CELL_ENCRYPTED, "ipyrust")
+    if has_curve == "True\n":
+        assert done.stdout.split() == ["True", "42"], done.stderr
+    else:
+        # The wheel's kernelspec is of the usual build; the installer's is of this one.
+        assert run("python", "-m", "ipyrust.install", "--sys-prefix").returncode == 0
+        refused = run(*python, RUN_A_CELL_ENCRYPTED, "ipyrust")
+        assert "does not declare" in refused.stderr
+
+
 def test_pip_brings_no_other_kernel(run: Run) -> None:
     listed = run("python", "-m", "pip", "list", "--format=json")
     names = {package["name"] for package in json.loads(listed.stdout)}

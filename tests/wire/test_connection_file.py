@@ -233,30 +233,6 @@ def test_the_kernel_tells_cells_its_connection_file(fresh_kernel: Kernel) -> Non
     assert client.run(code).result == repr(path)
 
 
-def test_keys_for_encryption_are_used_or_refused_in_words(start_kernel: StartKernel) -> None:
-    """Never ignored: a client that asks for encryption must not speak in the clear."""
-    public, secret = (key.decode() for key in zmq.curve_keypair())
-    kernel = start_kernel(
-        transport="tcp", connection={"curve_publickey": public, "curve_secretkey": secret}
-    )
-    try:
-        client = kernel.client(curve_server_key=public)
-    except AssertionError:
-        output = start_error(kernel)
-        assert "Curve" in output
-        assert "Traceback" not in output
-        assert secret not in output
-    else:
-        assert client.run("6 * 7").result == "42"
-
-
-@pytest.mark.ipyrust_only("its words are not ours")
-@pytest.mark.parametrize("name", ["curve_publickey", "curve_secretkey"])
-def test_half_of_the_keys_for_encryption_is_an_error(start_kernel: StartKernel, name: str) -> None:
-    kernel = start_kernel(transport="tcp", connection={name: zmq.curve_keypair()[0].decode()})
-    assert name in start_error(kernel)
-
-
 @pytest.mark.both_doors
 @pytest.mark.ipykernel_differs("it has no registration files")
 def test_a_registration_file_makes_the_kernel_bind_and_register(

@@ -16,6 +16,7 @@
 pub mod children;
 mod connection;
 mod descriptors;
+mod encryption;
 mod event;
 mod io;
 mod iopub;
@@ -23,6 +24,7 @@ mod kernel;
 mod lifecycle;
 mod lock;
 mod log;
+mod nacl;
 mod outbox;
 mod parent;
 mod parent_process;
@@ -47,6 +49,7 @@ pub use connection::{
     ConnectionError, ConnectionFile, ConnectionInfo, ConnectionOverrides, RegistrationFile, Secret,
     Transport,
 };
+pub use encryption::{EncryptionError, has_curve};
 pub use iopub::IoPub;
 pub use kernel::{Kernel, KernelOptions, StartError};
 pub use lifecycle::exit_after;
@@ -59,7 +62,7 @@ pub use queue::{Next, RequestQueue};
 pub use registration::RegistrationError;
 pub use request::{ReplyError, Request};
 pub use session::{Session, SignatureError, UnknownScheme};
-pub use sockets::{SocketError, has_curve};
+pub use sockets::SocketError;
 pub use stdin::{Answer, Pending, Stdin};
 pub use subshell::Subshell;
 pub use wire::{DELIMITER, Message, Parts, WireError, decode, encode};

@@ -1,6 +1,7 @@
 //! The five sockets: made, given their options, bound.
 
 use crate::connection::{ConnectionInfo, Transport};
+use crate::encryption::{EncryptionError, Keys, Refusals};
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use zmq::{Context, Socket, SocketType};
@@ -18,6 +19,8 @@ pub(crate) struct Sockets {
     pub(crate) stdin: Socket,
     pub(crate) heartbeat: Socket,
     pub(crate) iopub: Socket,
+    /// Of an encrypted kernel.
+    pub(crate) refusals: Refusals,
     pub(crate) context: Context,
 }
 
@@ -42,38 +45,30 @@ pub enum SocketError {
         /// Why.
         source: zmq::Error,
     },
-    /// The connection file has CURVE keys.
-    #[error("the connection file asks for CurveZMQ encryption, which this build of libzmq lacks")]
-    NoCurve,
-    /// The connection file has one CURVE key.
-    #[error(
-        "the connection file has a `curve_publickey` without a `curve_secretkey`, or the reverse"
-    )]
-    HalfCurve,
-}
-
-/// Whether connections can be encrypted.
-pub fn has_curve() -> bool {
-    zmq::has("curve").unwrap_or(false)
+    /// The keys of the connection file.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }
 
 impl Sockets {
     /// Binds all five; ports that were 0 become the bound ones.
     pub(crate) fn bind(info: &mut ConnectionInfo) -> Result<Sockets, SocketError> {
-        match (&info.curve_publickey, &info.curve_secretkey) {
-            (None, None) => {}
-            (Some(_), Some(_)) if has_curve() => {}
-            (Some(_), Some(_)) => return Err(SocketError::NoCurve),
-            _ => return Err(SocketError::HalfCurve),
-        }
+        crate::nacl::install();
+        let keys = Keys::of(info)?;
         let context = Context::new();
-        let make = |name, kind, port: &mut u16, info: &ConnectionInfo| {
-            let option = |source| SocketError::Option { name, source };
-            let mut socket = context.socket(kind).map_err(option)?;
-            set_up(&mut socket, kind, info).map_err(option)?;
-            bind(&socket, name, port, info)?;
-            Ok(socket)
-        };
+        let mut refusals = Refusals::default();
+        let mut make =
+            |name, kind, port: &mut u16, info: &ConnectionInfo| -> Result<Socket, SocketError> {
+                let option = |source| SocketError::Option { name, source };
+                let mut socket = context.socket(kind).map_err(option)?;
+                set_up(&mut socket, kind, info).map_err(option)?;
+                if let Some(keys) = &keys {
+                    keys.give(&socket).map_err(option)?;
+                    refusals.watch(name, &socket, &context).map_err(option)?;
+                }
+                bind(&socket, name, port, info)?;
+                Ok(socket)
+            };
         // The shape of the file stays; only its ports are written.
         let told = info.clone();
         Ok(Sockets {
@@ -82,6 +77,7 @@ impl Sockets {
             stdin: make("stdin", zmq::ROUTER, &mut info.stdin_port, &told)?,
             heartbeat: make("heartbeat", zmq::ROUTER, &mut info.hb_port, &told)?,
             iopub: make("iopub", zmq::XPUB, &mut info.iopub_port, &told)?,
+            refusals,
             context,
         })
     }
@@ -97,12 +93,6 @@ fn set_up(socket: &mut Socket, kind: SocketType, info: &ConnectionInfo) -> zmq::
     socket.set_linger(LINGER_MILLISECONDS)?;
     if info.ip.contains(':') {
         socket.set_ipv6(true)?;
-    }
-    if let (Some(public), Some(secret)) = (&info.curve_publickey, &info.curve_secretkey) {
-        let key = |text: &str| zmq::z85_decode(text).map_err(|_| zmq::Error::EINVAL);
-        socket.set_curve_server(true)?;
-        socket.set_curve_publickey(&key(public)?)?;
-        socket.set_curve_secretkey(&key(secret.reveal())?)?;
     }
     if kind == zmq::XPUB {
         // A full subscriber makes us wait instead of losing messages, and every

@@ -72,6 +72,7 @@ struct Ready {
     iopub: bool,
     wake: bool,
     termination: bool,
+    refused: bool,
     parent: bool,
     descriptors: bool,
 }
@@ -201,6 +202,14 @@ impl IoThread {
             from_fd(self.shared.outbox.wake.fd()),
             from_fd(self.shared.termination.fd()),
         ];
+        let monitors = items.len();
+        items.extend(
+            sockets
+                .refusals
+                .sockets()
+                .map(|monitor| monitor.as_poll_item(zmq::POLLIN)),
+        );
+        let monitors = items.len() - monitors;
         let parent = self.watch.as_ref().and_then(ParentWatch::fd);
         items.extend(parent.map(from_fd));
         // While the backlog is full the pipes fill up, and who writes waits.
@@ -221,6 +230,7 @@ impl IoThread {
             iopub: next(),
             wake: next(),
             termination: next(),
+            refused: (0..monitors).fold(false, |any, _| next() || any),
             parent: parent.is_some() && next(),
             descriptors: next() | next(),
         }
@@ -245,6 +255,9 @@ impl IoThread {
         }
         if ready.termination && self.shared.termination.lower() {
             self.shutdown.wish(self.shared.shutdown_grace);
+        }
+        if ready.refused {
+            self.sockets.refusals.report(&self.shared.log);
         }
         if ready.parent {
             self.parent_ended();

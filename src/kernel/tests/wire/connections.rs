@@ -45,21 +45,38 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn curve_keys_encrypt_or_are_refused_in_a_sentence() {
-    let half = ConnectionInfo {
-        curve_publickey: Some("x".repeat(40)),
-        ..connection()
-    };
-    let error = start(half.clone().into()).unwrap_err().to_string();
-    assert!(error.contains("curve_secretkey"), "{error}");
-    if !has_curve() {
-        let whole = ConnectionInfo {
-            curve_secretkey: Some(Secret::new("y".repeat(40))),
-            ..half
+fn curve_keys_that_cannot_be_used_are_refused_in_a_sentence() {
+    let refusal = |public: Option<&str>, secret: Option<&str>| {
+        let file = ConnectionInfo {
+            curve_publickey: public.map(str::to_owned),
+            curve_secretkey: secret.map(Secret::new),
+            ..connection()
         };
-        let error = start(whole.into()).unwrap_err().to_string();
+        start(file.into()).unwrap_err().to_string()
+    };
+    // The example of ZeroMQ's own documentation.
+    let (public, secret) = (
+        "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID",
+        "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs",
+    );
+    let half =
+        "the connection file has a `curve_publickey` without a `curve_secretkey`, or the reverse";
+    assert_eq!(refusal(Some(public), None), half);
+    assert_eq!(refusal(None, Some(secret)), half);
+    if !has_curve() {
+        let error = refusal(Some(public), Some(secret));
         assert!(error.contains("CurveZMQ"), "{error}");
+        return;
     }
+    for wrong in ["", "swordfish", &public[..35]] {
+        let error = refusal(Some(wrong), Some(secret));
+        assert!(error.starts_with("`curve_publickey`"), "{error}");
+        let error = refusal(Some(public), Some(wrong));
+        assert!(error.starts_with("`curve_secretkey`"), "{error}");
+        assert!(wrong.is_empty() || !error.contains(wrong), "{error}");
+    }
+    let error = refusal(Some(secret), Some(secret));
+    assert!(error.contains("does not belong"), "{error}");
 }
 
 #[test]
