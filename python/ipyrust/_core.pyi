@@ -9,7 +9,8 @@ started with, its requests do nothing, and its publishing is dropped.
 """
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Literal, final
 
@@ -286,9 +287,29 @@ class IoPub:
 class StreamWriter:
     """The text of one stream on its way to the clients."""
 
-    def __new__(cls, iopub: IoPub, name: Literal["stdout", "stderr"]) -> Self: ...
-    def write(self, text: str, parent: Parent | None = None, /) -> int:
+    def __new__(
+        cls,
+        iopub: IoPub,
+        name: Literal["stdout", "stderr"],
+        parent: ContextVar[Parent | None],
+        other_parent: Callable[[], Parent | None],
+    ) -> Self:
+        """`other_parent` is asked for whom is written where the variable holds nothing."""
+
+    def write(self, text: str, /) -> int:
         """Append text, and say how many characters; adjacent texts of one parent leave together."""
+
+    def write_for(self, text: str, parent: Parent | None = None, /) -> None:
+        """Append text for this parent, past the hook and the record."""
+
+    def set_hook(self, hook: Callable[[str], bool] | None, /) -> None:
+        """Ask about every text from here on: what it returns true for, it has dealt with."""
+
+    def begin_record(self) -> None:
+        """Keep what is written from here on, for `end_record`."""
+
+    def end_record(self) -> str:
+        """The text since `begin_record`, or the end of it if it was long."""
 
     def flush(self) -> None:
         """Let what was written leave soon."""

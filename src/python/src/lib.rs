@@ -5,6 +5,7 @@
 //! documentation for its users is `python/ipyrust/_core.pyi`, which is checked against this module.
 
 mod buffer;
+mod context;
 mod errors;
 mod info;
 mod iopub;
