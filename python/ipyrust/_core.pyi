@@ -31,6 +31,7 @@ __all__ = [
     "flush_c_stdio",
     "forked",
     "has_curve",
+    "has_plain_attributes",
     "interrupt_children",
     "interrupt_main",
     "json_decode",
@@ -344,6 +345,13 @@ def end_children(grace: float) -> int:
 
 def has_curve() -> bool:
     """Whether connections can be encrypted."""
+
+def has_plain_attributes(value: object, /) -> bool:
+    """Whether looking for an attribute of the object or its class asks no code of theirs.
+
+    No `__getattr__`, no proxy, nothing that pretends to be of another class. (A property is code,
+    where the attribute is one.)
+    """
 
 def json_encode(value: object, /) -> bytes:
     """The JSON text of an object, as it would stand in a message."""

@@ -410,7 +410,9 @@ def test_a_hook_of_a_stream_sees_its_threads_text(client: Client) -> None:
 def test_what_a_cell_wrote_is_kept_for_the_history_of_outputs(client: Client) -> None:
     client.run(
         "count = get_ipython().execution_count - 1\n"  # IPython counts before the code runs.
-        "print('before'); display('shown'); print('after'); print('x' * 5_000)"
+        "publisher = get_ipython().display_pub; publisher.store_display_history = True\n"
+        "print('before'); display('shown'); print('after'); print('x' * 5_000)\n"
+        "publisher.store_display_history = False"
     )
     cell = client.run(
         "[(o.output_type, ''.join(o.bundle['stream'])) for o in get_ipython().history_manager"

@@ -4,6 +4,7 @@
 //! back. Python pulls: nothing here calls back into Python, and no thread of ours attaches to it. The
 //! documentation for its users is `python/ipyrust/_core.pyi`, which is checked against this module.
 
+mod attributes;
 mod buffer;
 mod context;
 mod errors;
@@ -25,6 +26,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::attributes::has_plain_attributes;
     #[pymodule_export]
     use crate::errors::{ConnectionFileError, KernelStartError};
     #[pymodule_export]
