@@ -9,7 +9,8 @@ started with, its requests do nothing, and its publishing is dropped.
 """
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Literal, final
 
@@ -30,6 +31,7 @@ __all__ = [
     "flush_c_stdio",
     "forked",
     "has_curve",
+    "has_plain_attributes",
     "interrupt_children",
     "interrupt_main",
     "json_decode",
@@ -284,9 +286,29 @@ class IoPub:
 class StreamWriter:
     """The text of one stream on its way to the clients."""
 
-    def __new__(cls, iopub: IoPub, name: Literal["stdout", "stderr"]) -> Self: ...
-    def write(self, text: str, parent: Parent | None = None, /) -> int:
+    def __new__(
+        cls,
+        iopub: IoPub,
+        name: Literal["stdout", "stderr"],
+        parent: ContextVar[Parent | None],
+        other_parent: Callable[[], Parent | None],
+    ) -> Self:
+        """`other_parent` is asked for whom is written where the variable holds nothing."""
+
+    def write(self, text: str, /) -> int:
         """Append text, and say how many characters; adjacent texts of one parent leave together."""
+
+    def write_for(self, text: str, parent: Parent | None = None, /) -> None:
+        """Append text for this parent, past the hook and the record."""
+
+    def set_hook(self, hook: Callable[[str], bool] | None, /) -> None:
+        """Ask about every text from here on: what it returns true for, it has dealt with."""
+
+    def begin_record(self) -> None:
+        """Keep what is written from here on, for `end_record`."""
+
+    def end_record(self) -> str:
+        """The text since `begin_record`, or the end of it if it was long."""
 
     def flush(self) -> None:
         """Let what was written leave soon."""
@@ -336,6 +358,13 @@ def needs_directory(settings: Sequence[tuple[str, str, Any]]) -> bool:
 
 def has_curve() -> bool:
     """Whether connections can be encrypted."""
+
+def has_plain_attributes(value: object, /) -> bool:
+    """Whether looking for an attribute of the object or its class asks no code of theirs.
+
+    No `__getattr__`, no proxy, nothing that pretends to be of another class. (A property is code,
+    where the attribute is one.)
+    """
 
 def json_encode(value: object, /) -> bytes:
     """The JSON text of an object, as it would stand in a message."""

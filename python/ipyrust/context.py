@@ -40,7 +40,7 @@ def current_parent() -> Parent | None:
     """The parent of what this thread or task publishes now."""
     parent = _parent.get()
     if parent is None:
-        parent = _parent_of_thread()
+        parent = parent_of_thread()
     return parent
 
 
@@ -69,7 +69,8 @@ def inherited_parent() -> Parent | None:
     return parent
 
 
-def _parent_of_thread() -> Parent | None:
+def parent_of_thread() -> Parent | None:
+    """The parent where the context has none: the thread's, or the latest."""
     # Not `current_thread()`: it would register a dummy for ever for each thread of C code.
     thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
     parent: Parent | None = getattr(thread, THREAD_ATTRIBUTE, None)

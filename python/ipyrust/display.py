@@ -63,6 +63,8 @@ class ZMQDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
             metadata = {}
         self._validate_data(data, metadata)
         if self.store_display_history:
+            if self.recorder is not None:
+                self.recorder.split()  # Text from here on is kept after the display.
             self._store(data)
         content = {"data": data, "metadata": metadata, "transient": transient or {}}
         self._send(
@@ -105,8 +107,6 @@ class ZMQDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
                 if message is None:
                     return
             content = cast("dict[str, Any]", message)["content"]
-        if self.recorder is not None:
-            self.recorder.split()
         self.iopub.publish(kind, content, parent, buffers=buffers)
 
     def _store(self, data: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipyrust.shell import ZMQInteractiveShell
 
-# A cell that prints in a loop for days must not fill the memory for the sake of `%notebook`.
-RECORDED_WRITES = 10_000
 # Seconds that an input may wait for others before it is committed; what a crash can cost.
 GATHER = 0.25
 
@@ -100,51 +97,56 @@ class OutputRecorder:
     """Keeps the text of the running cell where IPython looks for it (IPython 9 and later).
 
     IPython does it by replacing the streams' `write` for every cell, which costs more than the
-    write itself. The streams call `append` of a bounded queue instead: long pieces (data more than
-    text) and all but the last ten thousand writes of a cell are not kept.
+    write itself. Ours keep their text themselves (of a long one the end), and give it back when
+    the cell, or the piece of it before a display, has ended.
     """
 
     def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
-        self._open: set[str] = set()
+        # By channel: the stream, and the list that is to hold its text.
+        self._open: dict[str, tuple[Any, list[str]]] = {}
         self._count = 0
 
     @contextmanager
     def recording(self, channel: str) -> Iterator[None]:
         """Keep what is written to this stream until the block ends."""
         stream = getattr(sys, channel)
-        record = getattr(stream, "record", None)
-        if record is None or channel in self._open:
+        if not hasattr(stream, "begin_record") or channel in self._open:
             # A stream of somebody else's, or a cell that runs within a cell.
             yield
             return
-        self._open.add(channel)
         self._count = self._shell.execution_count
         self._begin_piece(channel, stream)
         try:
             yield
         finally:
-            record(None)
-            self._open.discard(channel)
+            self._end_piece(channel)
             self._drop_empty()
 
     def split(self) -> None:
         """Something else was displayed: text from here on stands after it."""
-        for channel in self._open:
-            stream = getattr(sys, channel)
-            if hasattr(stream, "record"):
-                self._begin_piece(channel, stream)
+        for channel, (stream, _) in tuple(self._open.items()):
+            self._end_piece(channel)
+            self._begin_piece(channel, stream)
 
     def _begin_piece(self, channel: str, stream: Any) -> None:
         from IPython.core.history import HistoryOutput
 
+        text: list[str] = []
+        self._open[channel] = stream, text
         outputs = self._outputs(channel)
         if outputs is None:
             return
-        text: deque[str] = deque(maxlen=RECORDED_WRITES)
         kind = "out_stream" if channel == "stdout" else "err_stream"
         outputs.append(HistoryOutput(output_type=kind, bundle={"stream": text}))
-        stream.record(text.append)
+        stream.begin_record()
+
+    def _end_piece(self, channel: str) -> None:
+        # A display on another thread may be splitting just now.
+        stream, text = self._open.pop(channel, (None, []))
+        written = stream.end_record() if stream is not None else ""
+        if written:
+            text.append(written)
 
     def _outputs(self, channel: str) -> list[Any] | None:
         manager = self._shell.history_manager

@@ -23,6 +23,7 @@ from traitlets import CBool, Instance, Type, default, observe
 from ipyrust import _core, context
 from ipyrust.debugger.cells import cell_file_name
 from ipyrust.display import ZMQDisplayPublisher, ZMQShellDisplayHook
+from ipyrust.formatters import DisplayFormatter
 from ipyrust.history import OutputRecorder, group_commits
 from ipyrust.interrupts import interrupts
 from ipyrust.payloads import PayloadsOfCell, ZMQExitAutocall, set_pager
@@ -100,6 +101,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def init_payload(self) -> None:
         self.payload_manager = PayloadsOfCell(parent=self)
         self.configurables.append(self.payload_manager)
+
+    def init_display_formatter(self) -> None:
+        self.display_formatter = DisplayFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def init_display_pub(self) -> None:
         super().init_display_pub()

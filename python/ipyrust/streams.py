@@ -7,10 +7,12 @@ joins it into few messages and keeps the order; a write costs an append here. Th
 
 from __future__ import annotations
 
+import abc
 import codecs
 import io
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -19,13 +21,29 @@ from ipyrust import _core, context
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_parent_here = context._parent.get  # The usual case, without a call into Python.
-
 Hook = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
 
-class OutStream(io.TextIOBase):
-    """A text stream whose reader is the clients of the kernel."""
+class _StreamClass(abc.ABCMeta):
+    """Lets who replaces `write` of the class replace that of its streams, too."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "write":
+            for stream in tuple(_streams):
+                if isinstance(stream, cls):
+                    stream._forget_fast_write()
+
+
+_streams: weakref.WeakSet[OutStream] = weakref.WeakSet()
+
+
+class OutStream(io.TextIOBase, metaclass=_StreamClass):
+    """A text stream whose reader is the clients of the kernel.
+
+    `print` calls `write` twice for a line, so each stream has the kernel library's own function
+    under that name: no Python is in between, unless a subclass or a library has put it there.
+    """
 
     # What ipykernel's stream has and libraries look at.
     topic: bytes
@@ -42,13 +60,16 @@ class OutStream(io.TextIOBase):
         super().__init__()
         self._name = name
         self._iopub = iopub
-        self._writer = _core.StreamWriter(iopub, name)
-        self._write = self._writer.write
+        self._writer = _core.StreamWriter(iopub, name, context._parent, context.parent_of_thread)
         self._descriptor = descriptor
         self._local = threading.local()
-        self._hooked = False
         self._buffer = _ByteStream(self)
-        self._record: Callable[[str], object] | None = None
+        # What IPython's history keeps of a cell; see `history.OutputRecorder`.
+        self.begin_record = self._writer.begin_record
+        self.end_record = self._writer.end_record
+        if type(self).write is _write:
+            self.write = self._writer.write  # type: ignore[method-assign]
+        _streams.add(self)
         self.session = session
         self.topic = b"stream." + name.encode("ascii")
 
@@ -89,17 +110,7 @@ class OutStream(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Append text for the cell this thread or task belongs to."""
-        # Plain strings of a subclass may lie about themselves; the writer takes real ones.
-        if type(text) is not str:
-            if not isinstance(text, str):
-                raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-            text = str.__str__(text)
-        if self._hooked and self._run_hooks(text):
-            return len(text)
-        if self._record is not None and len(text) <= _RECORD_LONGEST:
-            self._record(text)
-        self._write(text, _parent_here() or context.current_parent())
-        return len(text)
+        return self._writer.write(text)
 
     def writelines(self, lines: Iterable[str], /) -> None:  # type: ignore[override]
         for line in lines:
@@ -148,7 +159,7 @@ class OutStream(io.TextIOBase):
     def register_hook(self, hook: Hook) -> None:
         """Let `hook` see, change or (by returning `None`) take this thread's messages."""
         self._hooks().append(hook)
-        self._hooked = True
+        self._writer.set_hook(self._run_hooks)
 
     def unregister_hook(self, hook: Hook) -> bool:
         try:
@@ -182,17 +193,15 @@ class OutStream(io.TextIOBase):
             if message is None:
                 return True
         content = cast("dict[str, Any]", message)["content"]
-        self._write(str(content["text"]), parent)
+        self._writer.write_for(str(content["text"]), parent)
         return True
 
-    # IPython's history keeps what a cell wrote; see `history.OutputRecorder`.
+    def _forget_fast_write(self) -> None:
+        if vars(self).get("write") == self._writer.write:
+            del self.write
 
-    def record(self, record: Callable[[str], object] | None) -> None:
-        self._record = record
 
-
-# Longer pieces are data more than text; the history has no use for megabytes of them.
-_RECORD_LONGEST = 4096
+_write = OutStream.write
 
 
 class _ByteStream(io.BufferedIOBase):

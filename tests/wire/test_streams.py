@@ -332,3 +332,95 @@ def test_progress_bars_overwrite_their_line(client: Client) -> None:
 def test_warnings_are_on_stderr(client: Client) -> None:
     cell = client.run("import warnings; warnings.warn('careful')")
     assert "careful" in cell.text("stderr")
+
+
+PATCHED = (
+    "import sys\n"
+    "def loud(write): return lambda *a: write(*a[:-1], a[-1].upper())\n"
+    "kind = type(sys.stdout)\n"
+)
+
+
+def test_write_of_a_stream_may_be_replaced_and_restored(client: Client) -> None:
+    code = (
+        "before = sys.stdout.write\n"
+        "sys.stdout.write = loud(before)\n"
+        "print('loud')\n"
+        "sys.stdout.write = before\n"
+        "print('quiet')"
+    )
+    assert client.run(PATCHED + code).text() == "LOUD\nquiet\n"
+
+
+@pytest.mark.ipykernel_differs("IPython gives its streams a write of their own for each cell")
+def test_write_of_the_streams_class_may_be_replaced_and_restored(fresh_kernel: Kernel) -> None:
+    code = (
+        "before = kind.write\n"
+        "kind.write = loud(before)\n"
+        "print('loud')\n"
+        "kind.write = before\n"
+        "print('quiet')"
+    )
+    assert fresh_kernel.client().run(PATCHED + code).text() == "LOUD\nquiet\n"
+
+
+@pytest.mark.ipykernel_differs("its streams are made otherwise")
+def test_a_subclass_of_the_stream_has_its_own_write(client: Client) -> None:
+    code = (
+        "class Loud(kind):\n"
+        "    def write(self, text): return super().write(text.upper())\n"
+        "stream = Loud(get_ipython().kernel.iopub, 'stdout', 1)\n"
+        "print('loud', file=stream)\n"
+        "kind.write(stream, 'quiet')"
+    )
+    assert client.run(PATCHED + code).text() == "LOUD\nquiet"
+
+
+def test_text_of_a_subclass_of_str_is_its_own(client: Client) -> None:
+    code = (
+        "import sys\n"
+        "class Liar(str):\n"
+        "    def __str__(self): return 'a lie'\n"
+        "    def __len__(self): return 1\n"
+        "sys.stdout.write(Liar('the truth'));"
+    )
+    assert client.run(code).text() == "the truth"
+
+
+@pytest.mark.ipykernel_differs("the hooks of its thread that sends are asked")
+def test_a_hook_of_a_stream_sees_its_threads_text(client: Client) -> None:
+    code = (
+        "import sys, threading\n"
+        "seen = []\n"
+        "def hook(message):\n"
+        "    seen.append(message['content']['text'])\n"
+        "    return None if 'keep' in seen[-1] else message\n"
+        "sys.stdout.register_hook(hook)\n"
+        "sys.stdout.write('keep\\n'); sys.stdout.write('show\\n')\n"
+        "thread = threading.Thread(target=print, args=('other',)); thread.start(); thread.join()\n"
+        "known = sys.stdout.unregister_hook(hook), sys.stdout.unregister_hook(hook)\n"
+        "print('unseen')\n"
+        "(seen, known)"
+    )
+    cell = client.run(code)
+    assert cell.text() == "show\nother\nunseen\n"
+    assert cell.result == "(['keep\\n', 'show\\n'], (True, False))"
+
+
+@pytest.mark.ipykernel_differs("it keeps each write apart, and all of them")
+def test_what_a_cell_wrote_is_kept_for_the_history_of_outputs(client: Client) -> None:
+    client.run(
+        "count = get_ipython().execution_count - 1\n"  # IPython counts before the code runs.
+        "publisher = get_ipython().display_pub; publisher.store_display_history = True\n"
+        "print('before'); display('shown'); print('after'); print('x' * 5_000)\n"
+        "publisher.store_display_history = False"
+    )
+    cell = client.run(
+        "[(o.output_type, ''.join(o.bundle['stream'])) for o in get_ipython().history_manager"
+        ".outputs[count] if 'stream' in o.bundle]"
+        " if hasattr(get_ipython().history_manager, 'outputs') else 'not with this IPython'"
+    )
+    assert cell.result is not None
+    if "not with" not in cell.result:
+        kept = eval(cell.result)
+        assert kept == [("out_stream", "before\n"), ("out_stream", "after\n\n")]

@@ -116,19 +116,18 @@ impl IoPub {
         text: &str,
         parent: Option<&Arc<Parent>>,
     ) {
-        let now = Instant::now();
         self.0.outbox.add_backlog(text.len());
-        state.streams.append(name, text, parent, now);
-        self.plan(state, now);
+        state.streams.append(name, text, parent, Instant::now);
+        self.plan(state);
     }
 
     /// Has the I/O thread come in time for the streams.
-    fn plan(&self, state: &mut State, now: Instant) {
+    fn plan(&self, state: &mut State) {
         if let Some(deadline) = state.streams.deadline()
             && state.planned.is_none_or(|planned| deadline < planned)
         {
             state.planned = Some(deadline);
-            self.0.outbox.wake.notify(deadline <= now);
+            self.0.outbox.wake.notify(deadline <= Instant::now());
         }
     }
 
@@ -138,9 +137,8 @@ impl IoPub {
             return;
         }
         let mut state = lock(&self.0.state);
-        let now = Instant::now();
-        state.streams.flush(now);
-        self.plan(&mut state, now);
+        state.streams.flush(Instant::now());
+        self.plan(&mut state);
     }
 
     /// Whether so much waits to be sent that writers should wait.

@@ -62,13 +62,14 @@ impl Streams {
         self.deadline
     }
 
-    /// Adds a write.
+    /// Adds a write. Most writes of a flood need not know the time, which is not
+    /// free.
     pub(crate) fn append(
         &mut self,
         name: StreamName,
         text: &str,
         parent: Option<&Arc<Parent>>,
-        now: Instant,
+        now: impl Fn() -> Instant,
     ) {
         if text.is_empty() {
             return;
@@ -98,8 +99,15 @@ impl Streams {
         if text.ends_with('\n') {
             piece.partial_since = None;
         } else if piece.partial_since.is_none() || text.contains('\n') {
-            piece.partial_since = Some(now);
+            piece.partial_since = Some(now());
         }
+        if piece.text.len() < PIECE / 2
+            && let (Some(deadline), Some(last)) = (self.deadline, self.last_flush)
+            && deadline <= last + FLUSH_EVERY
+        {
+            return; // Whatever the time is, it leaves with what is due already.
+        }
+        let now = now();
         let paced = self
             .last_flush
             .map_or(now, |last| now.max(last + FLUSH_EVERY));
@@ -217,11 +225,11 @@ mod tests {
     #[test]
     fn the_first_line_of_a_burst_leaves_at_once_and_the_next_in_their_time() {
         let (mut streams, start) = (Streams::default(), Instant::now());
-        streams.append(OUT, "a\n", None, start);
+        streams.append(OUT, "a\n", None, || start);
         assert_eq!(streams.deadline(), Some(start));
         assert_eq!(texts(&streams.take_due(start)), ["a\n"]);
-        streams.append(OUT, "b\n", None, start + MILLISECOND);
-        streams.append(OUT, "c\n", None, start + MILLISECOND * 2);
+        streams.append(OUT, "b\n", None, || start + MILLISECOND);
+        streams.append(OUT, "c\n", None, || start + MILLISECOND * 2);
         assert_eq!(streams.deadline(), Some(start + FLUSH_EVERY));
         assert!(streams.take_due(start + MILLISECOND * 3).is_empty());
         assert_eq!(texts(&streams.take_due(start + FLUSH_EVERY)), ["b\nc\n"]);
@@ -231,11 +239,11 @@ mod tests {
     #[test]
     fn a_line_waits_for_its_end_but_not_for_ever() {
         let (mut streams, start) = (Streams::default(), Instant::now());
-        streams.append(OUT, "a\nb", None, start);
+        streams.append(OUT, "a\nb", None, || start);
         assert_eq!(streams.deadline(), Some(start + PARTIAL_LINE));
-        streams.append(OUT, "\nc", None, start + MILLISECOND);
+        streams.append(OUT, "\nc", None, || start + MILLISECOND);
         // Another line is due: the one that was just begun stays behind.
-        streams.append(OUT, "d\ne", None, start + MILLISECOND * 15);
+        streams.append(OUT, "d\ne", None, || start + MILLISECOND * 15);
         let due = streams.take_due(start + PARTIAL_LINE);
         assert_eq!(texts(&due), ["a\nb\ncd\n"]);
         let rest = start + MILLISECOND * 15 + PARTIAL_LINE;
@@ -246,21 +254,21 @@ mod tests {
     #[test]
     fn a_line_is_not_held_back_where_another_stream_follows_it() {
         let (mut streams, start) = (Streams::default(), Instant::now());
-        streams.append(OUT, "a", None, start);
-        streams.append(StreamName::Stderr, "b\n", None, start);
+        streams.append(OUT, "a", None, || start);
+        streams.append(StreamName::Stderr, "b\n", None, || start);
         assert_eq!(texts(&streams.take_due(start)), ["a", "b\n"]);
     }
 
     #[test]
     fn a_flush_that_is_asked_for_is_soon_and_takes_lines_without_end() {
         let (mut streams, start) = (Streams::default(), Instant::now());
-        streams.append(OUT, ".", None, start);
+        streams.append(OUT, ".", None, || start);
         streams.flush(start);
         assert_eq!(texts(&streams.take_due(start)), ["."]);
-        streams.append(OUT, ".", None, start);
+        streams.append(OUT, ".", None, || start);
         streams.flush(start);
         assert_eq!(streams.deadline(), Some(start + FLUSH_ASKED_EVERY));
-        streams.append(OUT, ".", None, start + MILLISECOND);
+        streams.append(OUT, ".", None, || start + MILLISECOND);
         streams.flush(start + MILLISECOND);
         assert_eq!(texts(&streams.take_due(start + FLUSH_ASKED_EVERY)), [".."]);
     }
@@ -268,12 +276,12 @@ mod tests {
     #[test]
     fn a_large_piece_does_not_wait() {
         let (mut streams, start) = (Streams::default(), Instant::now());
-        streams.append(OUT, "a\n", None, start);
+        streams.append(OUT, "a\n", None, || start);
         streams.take_due(start);
         let large = "x".repeat(PIECE);
-        streams.append(OUT, &large, None, start + MILLISECOND);
+        streams.append(OUT, &large, None, || start + MILLISECOND);
         assert_eq!(streams.deadline(), Some(start + MILLISECOND));
-        streams.append(OUT, &large, None, start + MILLISECOND);
+        streams.append(OUT, &large, None, || start + MILLISECOND);
         assert_eq!(streams.take_due(start + MILLISECOND).len(), 2);
     }
 }

@@ -3,14 +3,17 @@
 //! The order of everything is made by the library. Here a Python thread encodes what it publishes, waits
 //! while the clients are megabytes behind, and appends: no lock is held while Python runs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use ipyrust_kernel::{MessageType, StreamName};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::message::Parent;
-use crate::{buffer, json, signals};
+use crate::{buffer, context, json, signals};
 
 /// What is published to all clients; the order of the calls is the order on the wire.
 #[pyclass(frozen, module = "ipyrust._core")]
@@ -70,12 +73,33 @@ impl IoPub {
 pub(crate) struct StreamWriter {
     iopub: ipyrust_kernel::IoPub,
     name: StreamName,
+    /// The `ContextVar` that holds the parent of the writing thread or task.
+    parent: Py<PyAny>,
+    /// Asked where the variable holds nothing.
+    other_parent: Py<PyAny>,
+    /// Whether `listeners` holds anything: nearly always it does not.
+    heard: AtomicBool,
+    listeners: Mutex<Listeners>,
+}
+
+/// Who else wants the text. Locked for moments in which no Python runs.
+#[derive(Default)]
+struct Listeners {
+    hook: Option<Py<PyAny>>,
+    record: Option<Record>,
 }
 
 #[pymethods]
 impl StreamWriter {
+    /// `parent` is the `ContextVar` of who is written for, and `other_parent` a function that knows who it
+    /// is where the variable holds nothing.
     #[new]
-    fn new(iopub: &Bound<'_, IoPub>, name: &str) -> PyResult<StreamWriter> {
+    fn new(
+        iopub: &Bound<'_, IoPub>,
+        name: &str,
+        parent: Py<PyAny>,
+        other_parent: Py<PyAny>,
+    ) -> PyResult<StreamWriter> {
         let name = match name {
             "stdout" => StreamName::Stdout,
             "stderr" => StreamName::Stderr,
@@ -87,26 +111,52 @@ impl StreamWriter {
         Ok(StreamWriter {
             iopub: iopub.get().0.clone(),
             name,
+            parent,
+            other_parent,
+            heard: AtomicBool::new(false),
+            listeners: Mutex::default(),
         })
     }
 
     /// Append text, and say how many characters; adjacent texts of one parent leave together.
+    ///
+    /// Python's `print` calls this twice: it is `sys.stdout.write` itself, with nothing of Python around it.
+    #[pyo3(signature = (text, /))]
+    fn write(&self, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = text.py();
+        let Ok(string) = text.cast::<PyString>() else {
+            let kind = text.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "write() argument must be str, not {kind}"
+            )));
+        };
+        let length = string.len()?;
+        // A subclass may say what it likes of itself: what is read here is the string's own text.
+        let text = json::text(string)?;
+        if self.heard.load(Ordering::Acquire) && self.is_taken(string, &text)? {
+            return Ok(length);
+        }
+        if length > 0 {
+            match context::get(py, &self.parent)? {
+                Some(parent) => self.append(py, &text, Some(parent.cast()?))?,
+                None => {
+                    let parent: Option<Bound<'_, Parent>> =
+                        self.other_parent.bind(py).call0()?.extract()?;
+                    self.append(py, &text, parent.as_ref())?;
+                }
+            }
+        }
+        Ok(length)
+    }
+
+    /// Append text for this parent, past the hook and the record.
     #[pyo3(signature = (text, parent=None, /))]
-    fn write(
+    fn write_for(
         &self,
         text: &Bound<'_, PyString>,
         parent: Option<&Bound<'_, Parent>>,
-    ) -> PyResult<usize> {
-        let length = text.len()?;
-        if length > 0 {
-            wait_for_room(text.py(), &self.iopub)?;
-            self.iopub.write(
-                self.name,
-                &json::text(text)?,
-                parent.map(|parent| &parent.get().inner),
-            );
-        }
-        Ok(length)
+    ) -> PyResult<()> {
+        self.append(text.py(), &json::text(text)?, parent)
     }
 
     /// Let what was written leave soon.
@@ -114,9 +164,118 @@ impl StreamWriter {
         self.iopub.flush();
     }
 
+    /// Ask `hook` about every text from here on: what it returns true for, it has dealt with.
+    #[pyo3(signature = (hook, /))]
+    fn set_hook(&self, hook: Option<Py<PyAny>>) {
+        let before = self.change(|listeners| std::mem::replace(&mut listeners.hook, hook));
+        drop(before); // May run Python: not under the lock.
+    }
+
+    /// Keep what is written from here on, for `end_record`.
+    fn begin_record(&self) {
+        self.change(|listeners| listeners.record = Some(Record::default()));
+    }
+
+    /// The text since `begin_record`, or the end of it if it was long.
+    fn end_record(&self) -> String {
+        let record = self.change(|listeners| listeners.record.take());
+        record.map(Record::into_text).unwrap_or_default()
+    }
+
     #[getter]
     fn name(&self) -> &'static str {
         self.name.as_str()
+    }
+}
+
+impl StreamWriter {
+    fn append(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        parent: Option<&Bound<'_, Parent>>,
+    ) -> PyResult<()> {
+        wait_for_room(py, &self.iopub)?;
+        let parent = parent.map(|parent| &parent.get().inner);
+        self.iopub.write(self.name, text, parent);
+        Ok(())
+    }
+
+    /// Records the text; whether the hook has taken it.
+    #[cold]
+    fn is_taken(&self, string: &Bound<'_, PyString>, text: &str) -> PyResult<bool> {
+        let py = string.py();
+        let hook = self
+            .listeners()
+            .hook
+            .as_ref()
+            .map(|hook| hook.clone_ref(py));
+        if let Some(hook) = hook
+            && hook.bind(py).call1((string,))?.is_truthy()?
+        {
+            return Ok(true);
+        }
+        if let Some(record) = &mut self.listeners().record {
+            record.add(text);
+        }
+        Ok(false)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
+        let mut listeners = self.listeners();
+        let result = change(&mut listeners);
+        let heard = listeners.hook.is_some() || listeners.record.is_some();
+        self.heard.store(heard, Ordering::Release);
+        result
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a cell has written, for IPython's history of outputs.
+///
+/// A cell that prints in a loop for days must not fill the memory for its sake: of a long text the end is
+/// kept. Pieces that are data more than text are left out.
+#[derive(Default)]
+struct Record(String);
+
+impl Record {
+    /// Longer pieces are data.
+    const LONGEST_PIECE: usize = 4 << 10;
+    /// So much of the end is kept at least; cut at twice that, so that the cutting costs next to nothing.
+    const KEPT: usize = 256 << 10;
+
+    fn add(&mut self, text: &str) {
+        if text.len() > Record::LONGEST_PIECE {
+            return;
+        }
+        self.0.push_str(text);
+        if self.0.len() > 2 * Record::KEPT {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let mut start = self.0.len().saturating_sub(Record::KEPT);
+        while !self.0.is_char_boundary(start) {
+            start += 1;
+        }
+        // From the beginning of a line, if there is one.
+        start = self.0[start..]
+            .find('\n')
+            .map_or(start, |end| start + end + 1);
+        self.0.drain(..start);
+    }
+
+    fn into_text(mut self) -> String {
+        if self.0.len() > Record::KEPT {
+            self.cut();
+        }
+        self.0
     }
 }
 

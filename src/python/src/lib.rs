@@ -5,7 +5,9 @@
 //! documentation for its users is `python/ipyrust/_core.pyi`, which is checked against this module.
 
 mod arguments;
+mod attributes;
 mod buffer;
+mod context;
 mod early;
 mod errors;
 mod info;
@@ -29,6 +31,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::arguments::read_arguments;
+    #[pymodule_export]
+    use crate::attributes::has_plain_attributes;
     #[pymodule_export]
     use crate::errors::{ConnectionFileError, KernelStartError};
     #[pymodule_export]
