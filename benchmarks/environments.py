@@ -18,6 +18,7 @@ ENVIRONMENTS = ROOT / ".venvs"
 # What is installed for each kernel, and the name of the kernelspec that it brings.
 REQUIREMENTS = {
     "ipyrust": (str(ROOT), "ipyrust"),
+    "ipyrust-program": (str(ROOT), "ipyrust"),
     "ipykernel": ("ipykernel==7.4.*", "python3"),
     "xeus-python": ("xeus-python==0.19.*", "xpython"),
     "ipymini": ("ipymini", "py"),
@@ -78,7 +79,7 @@ def _describe(name: str, python: Path) -> Environment:
     versions = answer["versions"]
     about = {
         "python": answer["python"],
-        "version": versions.get(name, ""),
+        "version": versions.get(name.removesuffix("-program"), ""),
         "with": {key: versions[key] for key in TELLING if key in versions},
     }
     argv, variables = _start_line(name, python, prefix)
@@ -89,6 +90,10 @@ def _start_line(name: str, python: Path, prefix: Path) -> tuple[tuple[str, ...],
     """The command as the kernelspec says it, resolved as jupyter_client does."""
     if name == "floor":
         return (str(python), str(Path(__file__).parent / "floor.py"), "{connection_file}"), {}
+    if name == "ipyrust-program":
+        # As the kernelspec that `ipyrust.install` writes; the wheel's own is for any Python.
+        program = str(prefix / "bin" / "ipyrust")
+        return (program, "--python", str(python), "-f", "{connection_file}"), {}
     directory = prefix / "share" / "jupyter" / "kernels" / REQUIREMENTS[name][1]
     if not (directory / "kernel.json").exists():
         if name == "ipyrust":

@@ -96,6 +96,7 @@ def _load_core(extension: str) -> None:
         raise ImportError(f"{extension} is no extension module")
     sys.modules[name] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    vars(sys.modules["ipyrust"])["_core"] = module
 
 
 def _ignore(number: int, frame: object) -> None:

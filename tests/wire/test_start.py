@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +142,30 @@ def test_the_kernel_ends_when_its_parent_dies_before_python_is_up(
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the kernel")
 
 
+def test_another_copy_that_only_python_sees_is_not_loaded(
+    start_kernel: StartKernel, target: Target, tmp_path: Path
+) -> None:
+    """It would be a second kernel in one process; the one that runs is taken."""
+    target = target.through("program")
+    if not is_embedded(target):
+        pytest.skip("this python is executed, not embedded")
+    question = "import ipyrust; print(ipyrust.__path__[0])"
+    outcome = subprocess.run(
+        [target.python, "-c", question], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    shutil.copytree(outcome.stdout.strip(), tmp_path / "other" / "ipyrust")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'other')!r})\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    client = start_kernel(target=target, environment={"PYTHONPATH": str(tmp_path)}).client()
+    loaded = client.run(
+        "print(*{line.split()[-1] for line in open('/proc/self/maps') if '/_core.' in line})"
+    ).text()
+    assert loaded.startswith(outcome.stdout.strip())
+    assert len(loaded.split()) == 1
+    module = "__import__('ipyrust._core')._core.__file__"
+    assert client.run(f"{module} == {loaded.strip()!r}").result == "True"
+
+
 @pytest.mark.both_doors
 def test_what_python_says_when_it_cannot_start_is_seen(
     start_kernel: StartKernel, tmp_path: Path
@@ -161,7 +186,7 @@ def test_what_python_says_when_it_cannot_start_is_seen(
         (["--shell=many"], "`shell_port` is a number up to 65535, not `many`"),
         (["--hb=70000"], "`hb_port` is a number up to 65535, not `70000`"),
         (["--transport=pigeon"], "`transport` is `tcp` or `ipc`, not `pigeon`"),
-        (["--keyfile=/nonexistent"], "the key file /nonexistent cannot be read"),
+        (["--keyfile=/nonexistent"], "the key file /nonexistent cannot be read: No such file or directory\n"),
         (["--Session.signature_scheme=hmac-none"], "hmac-none"),
         (["-f", "/nonexistent/kernel.json"], "connection file /nonexistent/kernel.json does not"),
     ],

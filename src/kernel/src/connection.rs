@@ -313,7 +313,7 @@ fn read_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, String> {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// It cannot be read.
-    #[error("cannot read the connection file {}: {source}", path.display())]
+    #[error("cannot read the connection file {}: {}", path.display(), reason(source))]
     Read {
         /// Which.
         path: PathBuf,
@@ -321,7 +321,7 @@ pub enum ConnectionError {
         source: std::io::Error,
     },
     /// It cannot be written.
-    #[error("cannot write the connection file {}: {source}", path.display())]
+    #[error("cannot write the connection file {}: {}", path.display(), reason(source))]
     Write {
         /// Which.
         path: PathBuf,
@@ -336,6 +336,15 @@ pub enum ConnectionError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// The system's own words, without its number for them.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ mod wire;
 pub use bytes::Bytes;
 pub use connection::{
     ConnectionError, ConnectionFile, ConnectionInfo, ConnectionOverrides, RegistrationFile, Secret,
-    Transport,
+    Transport, reason,
 };
 pub use encryption::{EncryptionError, has_curve};
 pub use iopub::IoPub;

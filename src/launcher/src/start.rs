@@ -17,9 +17,10 @@ if sys.path[:1] == ['']: del sys.path[0]
 try:
     import ipyrust._core
 except ImportError as error:
-    sys.exit('error: `%s` (Python %d.%d) cannot load ipyrust: %s; '
-        'install it there: `%s -m pip install ipyrust`'
-        % ((sys.executable,) + sys.version_info[:2] + (error, sys.executable)))
+    todo = 'install it there: `%s -m pip install ipyrust`' % sys.executable
+    if sys.version_info < (3, 10): todo = 'ipyrust needs Python 3.10 or later'
+    sys.exit('error: `%s` (Python %d.%d) cannot load ipyrust: %s; %s'
+        % ((sys.executable,) + sys.version_info[:2] + (error, todo)))
 from ipyrust.__main__ import main
 sys.exit(main())
 ";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipyrust_kernel::{
     ConnectionError, ConnectionFile, ConnectionInfo, ConnectionOverrides, Kernel, KernelInfo,
-    KernelOptions, Secret, StartError, Transport,
+    KernelOptions, Secret, StartError, Transport, reason,
 };
 
 use crate::arguments::{self, Setting};
@@ -168,8 +168,9 @@ fn key(settings: &[Setting]) -> Result<Option<Secret>, Failure> {
         let path = Path::new(file);
         let content = std::fs::read(path).map_err(|error| {
             Failure::Setting(format!(
-                "the key file {} cannot be read: {error}",
-                path.display()
+                "the key file {} cannot be read: {}",
+                path.display(),
+                reason(&error)
             ))
         })?;
         content.trim_ascii().to_vec()
