@@ -186,7 +186,10 @@ def test_what_python_says_when_it_cannot_start_is_seen(
         (["--shell=many"], "`shell_port` is a number up to 65535, not `many`"),
         (["--hb=70000"], "`hb_port` is a number up to 65535, not `70000`"),
         (["--transport=pigeon"], "`transport` is `tcp` or `ipc`, not `pigeon`"),
-        (["--keyfile=/nonexistent"], "the key file /nonexistent cannot be read: No such file or directory\n"),
+        (
+            ["--keyfile=/nonexistent"],
+            "the key file /nonexistent cannot be read: No such file or directory\n",
+        ),
         (["--Session.signature_scheme=hmac-none"], "hmac-none"),
         (["-f", "/nonexistent/kernel.json"], "connection file /nonexistent/kernel.json does not"),
     ],
