@@ -50,6 +50,7 @@ FLAGS: Mapping[str, tuple[str, str, object]] = {
     "quiet": ("Application", "log_level", 50),
     "init": ("BaseIPythonApplication", "copy_config_files", True),
     "no-stdout": ("IPKernelApp", "no_stdout", True),
+    "trio-loop": ("IPKernelApp", "trio_loop", True),
     "no-stderr": ("IPKernelApp", "no_stderr", True),
     "pylab": ("InteractiveShellApp", "pylab", "auto"),
     "matplotlib": ("InteractiveShellApp", "matplotlib", "auto"),

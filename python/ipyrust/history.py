@@ -126,7 +126,7 @@ class OutputRecorder:
         finally:
             record(None)
             self._open.discard(channel)
-            self._drop_empty()
+            self._finish()
 
     def split(self) -> None:
         """Something else was displayed: text from here on stands after it."""
@@ -151,7 +151,7 @@ class OutputRecorder:
         outputs = getattr(manager, "outputs", None)
         return None if outputs is None else outputs[self._count]
 
-    def _drop_empty(self) -> None:
+    def _finish(self) -> None:
         # Once both streams have ended, most pieces of most cells are empty.
         if self._open:
             return
@@ -159,11 +159,14 @@ class OutputRecorder:
         if not outputs:
             return
         count = self._count
-        kept = [
-            output
-            for output in outputs[count]
-            if output.output_type not in ("out_stream", "err_stream") or output.bundle["stream"]
-        ]
+        kept = []
+        for output in outputs[count]:
+            if output.output_type in ("out_stream", "err_stream"):
+                if not output.bundle["stream"]:
+                    continue
+                # `%notebook` takes nothing else than a list for pieces of text.
+                output.bundle["stream"] = list(output.bundle["stream"])
+            kept.append(output)
         if kept:
             outputs[count] = kept
         else:

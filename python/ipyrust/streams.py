@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ipyrust import _core, context
+from ipyrust import _core, context, threads
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -24,13 +24,14 @@ _parent_here = context._parent.get  # The usual case, without a call into Python
 Hook = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
 
-class OutStream(io.TextIOBase):
+class OutStream(context.ThreadParents, io.TextIOBase):
     """A text stream whose reader is the clients of the kernel."""
 
     # What ipykernel's stream has and libraries look at.
     topic: bytes
     echo = None
     watch_fd_thread = None
+    _thread_to_parent = threads.Origins()
 
     def __init__(
         self,
