@@ -66,9 +66,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         "origin",
         help="Whether output of a thread goes to the cell that started it or to the latest.",
     ).tag(config=True)
-    trio_loop = Bool(False, help="Accepted for ipykernel's sake: use `%autoawait trio`.").tag(
-        config=True
-    )
+    trio_loop = Bool(False, help="Let trio run the cells that await.").tag(config=True)
     kernel_class = AnyTrait(Kernel).tag(config=True)
     outstream_class = AnyTrait().tag(config=True)
     user_module = AnyTrait()
@@ -241,6 +239,8 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
 
     def _guarded_start_code(self) -> None:
         try:
+            if self.trio_loop:
+                self.shell.run_line_magic("autoawait", "trio")
             self.init_gui_pylab()
             self.init_extensions()
             self.init_code()

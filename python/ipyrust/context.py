@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ipyrust import _core
+
 if TYPE_CHECKING:
     from ipyrust._core import Parent
 
@@ -47,6 +49,18 @@ def current_parent() -> Parent | None:
 def set_parent(parent: Parent | None) -> None:
     """Publish for this parent from here on, in this context."""
     _parent.set(parent)
+
+
+class ThreadParents:
+    """Whom a thread publishes for, chosen by a library: ipykernel's public interface for it."""
+
+    def set_thread_parent(self, parent: dict[str, Any]) -> Any:
+        """Publish for this message, in this thread or task, until the token is given back."""
+        return _parent.set(_core.Parent.from_message(parent))
+
+    def reset_thread_parent(self, token: Any) -> None:
+        """Publish for whom this thread or task did before the token was given out."""
+        _parent.reset(token)
 
 
 def begin(parent: Parent) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Hook = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
 
-class ZMQDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
+class ZMQDisplayPublisher(context.ThreadParents, DisplayPublisher):  # type: ignore[misc]
     """Publishes `display_data`, `update_display_data` and `clear_output`."""
 
     session = AnyTrait()
@@ -120,7 +120,7 @@ class ZMQDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
         )
 
 
-class ZMQShellDisplayHook(DisplayHook):  # type: ignore[misc]
+class ZMQShellDisplayHook(context.ThreadParents, DisplayHook):  # type: ignore[misc]
     """Publishes `execute_result`."""
 
     topic = None

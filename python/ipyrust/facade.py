@@ -4,7 +4,8 @@ Many libraries find out that they run in a notebook by asking for ipykernel, or 
 Inside this kernel an import of `ipykernel` that finds no real package is answered with the modules
 of `facade_modules`, made of our own objects. Where ipykernel is installed, it is left alone and its
 imports go to it, unless `IPYRUST_FACADE=1` asks for ours; `IPYRUST_FACADE=0` asks for none at all.
-Nothing on disk is touched and we import nothing of ipykernel ourselves.
+Its modules that know of a running kernel are then told of this one, or else what a library sends
+through them would be lost. Nothing on disk is touched and we import nothing of ipykernel ourselves.
 
 What happens at start is next to nothing: a finder is added at the end of the list, and
 `sys.modules` gets `ipykernel.zmqshell`, whose presence is what progress bars look for. Everything
@@ -16,13 +17,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import Any, cast
 
+from ipyrust import streams
+
 PACKAGE = "ipykernel"
 SHELL_MODULE = "ipykernel.zmqshell"
+STREAM_MODULE = "ipykernel.iostream"
 
 
 def install(shell: Any) -> None:
@@ -32,10 +37,14 @@ def install(shell: Any) -> None:
         return
     # Last, the real package goes first; first, it is never found.
     sys.meta_path.insert(0 if choice == "1" else len(sys.meta_path), Finder())
+    if choice != "1":
+        sys.meta_path.insert(0, RealPackageFinder(shell))
     if SHELL_MODULE not in sys.modules:
         sys.modules[SHELL_MODULE] = _Announced(SHELL_MODULE, sys.modules[type(shell).__module__])
-    # plotly goes by the name of the module that the shell's class comes from.
+    # plotly goes by the name of the module that the shell's class comes from, click by that of the
+    # streams' to leave colours in.
     type(shell).__module__ = SHELL_MODULE
+    streams.OutStream.__module__ = STREAM_MODULE
 
 
 class Finder:
@@ -66,6 +75,80 @@ class Loader:
         from .facade_modules import fill
 
         fill(module)
+
+
+class RealPackageFinder:
+    """Finds the real package's modules that know of a running kernel, to tell them of ours."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != PACKAGE and name not in INTRODUCTIONS:
+            return None
+        if _is_ours(sys.modules.get(PACKAGE)):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = cast("Any", _Introducing(spec.loader, self._shell))
+        return spec
+
+
+class _Introducing:
+    """A loader which tells the module, once it is whole, of the running kernel."""
+
+    def __init__(self, loader: Any, shell: Any) -> None:
+        self._loader = loader
+        self._shell = shell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        spec = module.__spec__
+        if spec is not None:
+            module.__loader__ = spec.loader = self._loader
+        _introduce(module, self._shell)
+
+
+def _introduce(module: ModuleType, shell: Any) -> None:
+    """Let a class of the real package count ours as its instance, and know it as the one."""
+    if module.__name__ == PACKAGE:
+        # Where ipykernel runs these are loaded, and libraries take it for granted.
+        module.__getattr__ = _import_submodule  # type: ignore[method-assign]
+        return
+    name, find = INTRODUCTIONS[module.__name__]
+    real, ours = getattr(module, name, None), find(shell)
+    if not isinstance(real, type):
+        return
+    our_class = ours if isinstance(ours, type) else type(ours)
+
+    class Welcoming(type(real)):  # type: ignore[misc]
+        def __instancecheck__(cls, instance: object) -> bool:
+            if cls is real and isinstance(instance, our_class):
+                return True
+            return bool(super().__instancecheck__(instance))
+
+    real.__class__ = Welcoming
+    if hasattr(real, "initialized"):
+        real._instance = ours  # type: ignore[attr-defined]
+
+
+def _import_submodule(name: str) -> Any:
+    if f"{PACKAGE}.{name}" not in INTRODUCTIONS:
+        raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+# Module of the real package, a class of it, and our object, or our class, in its place.
+INTRODUCTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "ipykernel.kernelbase": ("Kernel", lambda shell: shell.kernel),
+    "ipykernel.ipkernel": ("IPythonKernel", lambda shell: shell.kernel),
+    "ipykernel.kernelapp": ("IPKernelApp", lambda shell: shell.kernel.app),
+    "ipykernel.zmqshell": ("ZMQInteractiveShell", lambda shell: shell),
+    "ipykernel.iostream": ("OutStream", lambda shell: streams.OutStream),
+}
 
 
 class _Announced(ModuleType):

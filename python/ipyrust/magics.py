@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core import page
+from IPython.core.display import Javascript
+from IPython.core.display_functions import display
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magics import CodeMagics
@@ -124,10 +126,9 @@ class KernelMagics(Magics):  # type: ignore[misc]
             interval = int(arg_s)
         except ValueError as error:
             raise UsageError(f"%autosave requires an integer, got {arg_s!r}") from error
-        # Notebooks count in milliseconds.
-        self.shell.run_cell_magic(
-            "javascript", "", f"IPython.notebook.set_autosave_interval({interval * 1000})"
-        )
+        # Notebooks count in milliseconds. No text beside it: it is not there to be read.
+        code = f"IPython.notebook.set_autosave_interval({interval * 1000})"
+        display(Javascript(code), include=["application/javascript"])
         print(f"Autosaving every {interval} seconds" if interval else "Autosave disabled")
 
     @line_magic  # type: ignore[untyped-decorator]

@@ -18,6 +18,7 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ipyrust import context, handlers
@@ -53,6 +54,8 @@ class Server:
         # Cells that arrived while another awaited, and the context requests are handled in then.
         self._cells: deque[Request] = deque()
         self._between: contextvars.Context | None = None
+        # What libraries' own handlers still do; asyncio alone would let go of it.
+        self._unfinished: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until the queue is closed or `stop` is called."""
@@ -145,9 +148,13 @@ class Server:
             try:
                 legacy = self._kernel.shell_handlers.get(request.type)
                 if legacy is not None:
-                    interrupts.guarded(
+                    work = interrupts.guarded(
                         legacy, self._kernel.shell_stream, [], handlers.message(request)
                     )
+                    if asyncio.iscoroutine(work):
+                        task = self._loop.create_task(self._finish(request, work))
+                        self._unfinished.add(task)
+                        task.add_done_callback(self._unfinished.discard)
                 elif handler is None:
                     self._kernel.log.warning("unknown request on shell: %s", request.type)
                 else:
@@ -158,6 +165,12 @@ class Server:
                 self._failed(request, error)
         if request.type == "shutdown_request":
             self._kernel.app.stop()
+
+    async def _finish(self, request: Request, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._failed(request, error)
 
     def _failed(self, request: Request, error: BaseException) -> None:
         fail(self._kernel, request, error)

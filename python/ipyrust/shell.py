@@ -36,7 +36,7 @@ class CellCompiler(CachingCompiler):  # type: ignore[misc]
         return cell_file_name(raw_code)
 
 
-class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
+class ZMQInteractiveShell(context.ThreadParents, InteractiveShell):  # type: ignore[misc]
     """The IPython of a kernel: what `get_ipython()` returns."""
 
     displayhook_class = Type(ZMQShellDisplayHook)

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ipyrust import _core, context
+from ipyrust import _core, context, threads
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -38,7 +38,7 @@ class _StreamClass(abc.ABCMeta):
 _streams: weakref.WeakSet[OutStream] = weakref.WeakSet()
 
 
-class OutStream(io.TextIOBase, metaclass=_StreamClass):
+class OutStream(context.ThreadParents, io.TextIOBase, metaclass=_StreamClass):
     """A text stream whose reader is the clients of the kernel.
 
     `print` calls `write` twice for a line, so each stream has the kernel library's own function
@@ -49,6 +49,7 @@ class OutStream(io.TextIOBase, metaclass=_StreamClass):
     topic: bytes
     echo = None
     watch_fd_thread = None
+    _thread_to_parent = threads.Origins()
 
     def __init__(
         self,

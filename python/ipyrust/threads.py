@@ -49,6 +49,24 @@ def follow_origin() -> None:
     ThreadPoolExecutor.submit = submit_with_parent  # type: ignore[method-assign,assignment]
 
 
+class Origins:
+    """Which threads write for the cell that started them, under ipykernel's name for it.
+
+    A library that lets a thread work for many cells takes it out (ipyparallel does), and what the
+    thread publishes from then on goes to the cell that ran last.
+    """
+
+    def pop(self, ident: int, default: Any = None) -> Any:
+        thread = threading._active.get(ident)  # type: ignore[attr-defined]
+        parent = getattr(thread, context.THREAD_ATTRIBUTE, None)
+        if parent is None:
+            return default
+        delattr(thread, context.THREAD_ATTRIBUTE)
+        if ident == threading.get_ident():
+            context.set_parent(None)
+        return parent.message
+
+
 class _Work:
     """A function that a pool runs for the cell which submitted it."""
 

@@ -78,6 +78,7 @@ CHECKS = {
         "from ipykernel.kernelapp import IPKernelApp\n"
         "IPKernelApp.initialized() and IPKernelApp.instance().kernel is get_ipython().kernel"
     ),
+    "click": "import sys; type(sys.stderr).__module__.startswith('ipykernel.')",
     "streams": (
         "import sys\nfrom ipykernel.iostream import OutStream\nisinstance(sys.stdout, OutStream)"
     ),
@@ -171,6 +172,22 @@ def test_panels_kernel_sends_by_another_way(alone: Client) -> None:
     )
 
 
+def test_ipyparallels_thread_works_for_the_cell_that_ran_last(alone: Client) -> None:
+    cell = alone.run(
+        "import sys, threading\n"
+        "begin, end = threading.Event(), threading.Event()\n"
+        "def work():\n"
+        "    for stream in (sys.stdout, sys.stderr):\n"
+        "        stream._thread_to_parent.pop(threading.current_thread().ident, None)\n"
+        "    begin.wait(); print('from the thread'); display('shown'); end.set()\n"
+        "threading.Thread(target=work, daemon=True).start()"
+    )
+    later = alone.run("begin.set(); end.wait()")
+    later.wait_for("display_data")
+    assert later.text() == "from the thread\n"
+    assert not cell.types
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """A directory with a package that stands for an installed ipykernel."""
@@ -178,6 +195,13 @@ def installed(tmp_path: Path) -> Path:
     package.mkdir()
     (package / "__init__.py").write_text("__version__ = '99.0.0'\n")
     (package / "zmqshell.py").write_text("ZMQInteractiveShell = 'the real one'\n")
+    singleton = (
+        "from traitlets.config import SingletonConfigurable\n"
+        "class {name}(SingletonConfigurable): pass\n"
+    )
+    (package / "kernelbase.py").write_text(singleton.format(name="Kernel"))
+    (package / "kernelapp.py").write_text(singleton.format(name="IPKernelApp"))
+    (package / "iostream.py").write_text("import io\nclass OutStream(io.TextIOBase): pass\n")
     return tmp_path
 
 
@@ -196,6 +220,24 @@ def test_an_installed_ipykernel_is_left_alone_unless_ours_is_chosen(
         cell = client.run(code, expect="ok" if choice == "1" else "error")
         if choice != "1":
             assert cell.reply.content["ename"] == "ModuleNotFoundError"
+
+
+def test_an_installed_ipykernel_knows_the_running_kernel(
+    start_kernel: StartKernel, installed: Path
+) -> None:
+    with start_kernel(environment={"PYTHONPATH": str(installed)}).client() as client:
+        checks = (
+            "import ipykernel; ipykernel.iostream.__name__ == 'ipykernel.iostream'",
+            "ipykernel.kernelbase.Kernel.instance() is get_ipython().kernel",
+            "ipykernel.kernelapp.IPKernelApp.initialized()",
+            "ipykernel.kernelapp.IPKernelApp.instance() is get_ipython().kernel.app",
+            "import sys; isinstance(sys.stdout, ipykernel.iostream.OutStream)",
+            "import io; not isinstance(io.StringIO(), ipykernel.iostream.OutStream)",
+            "class Other(ipykernel.kernelbase.Kernel): pass\nOther() is not None",
+            "not isinstance(get_ipython().kernel, Other)",
+        )
+        for check in checks:
+            assert client.run(check).result == "True", check
 
 
 def test_the_facade_costs_nothing_at_the_start(start_kernel: StartKernel) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
-from harness import StartKernel
+from harness import StartKernel, wait_until
 
 
 @pytest.fixture
@@ -114,6 +116,25 @@ def test_variables_of_the_environment(start_kernel: StartKernel) -> None:
     assert client.run("__session__").result == "'/a/b.ipynb'"
 
 
+def test_a_client_may_name_the_file_of_cells(start_kernel: StartKernel) -> None:
+    client = start_kernel(environment={"IPYKERNEL_CELL_NAME": "<notebook cell>"}).client()
+    code = "import inspect; inspect.currentframe().f_code.co_filename"
+    assert client.run(code).result == "'<notebook cell>'"
+
+
+def test_a_signal_shows_where_the_kernel_is(start_kernel: StartKernel) -> None:
+    kernel = start_kernel()
+    client = kernel.client()
+    cell = client.execute(
+        "import time\ndef waiting():\n    print('begun')\n    time.sleep(100)\nwaiting()"
+    )
+    cell.wait_for_text("begun")
+    os.kill(kernel.pid, signal.SIGUSR1)
+    wait_until(lambda: "in waiting" in kernel.output, "the stacks in the log")
+    kernel.interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
 def test_the_main_module_is_the_users(start_kernel: StartKernel) -> None:
     client = start_kernel().client()
     client.run("value = 1")
@@ -126,3 +147,10 @@ def test_objects_of_the_main_module_can_be_pickled(start_kernel: StartKernel) ->
     client = start_kernel().client()
     code = "import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))) is A"
     assert client.run(code).result == "True"
+
+
+@pytest.mark.ipyrust_only("it needs trio at the start")
+def test_the_trio_loop(start_kernel: StartKernel) -> None:
+    client = start_kernel(arguments=["--trio-loop"]).client()
+    assert "trio" in client.run("%autoawait").text()
+    assert client.run("6 * 7").result == "42"

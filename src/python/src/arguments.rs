@@ -50,6 +50,7 @@ const FLAGS: &[(&str, &str, &str, Meaning)] = &[
     ("init", "BaseIPythonApplication", "copy_config_files", ON),
     ("no-stdout", "IPKernelApp", "no_stdout", ON),
     ("no-stderr", "IPKernelApp", "no_stderr", ON),
+    ("trio-loop", "IPKernelApp", "trio_loop", ON),
     ("pylab", "InteractiveShellApp", "pylab", AUTO),
     ("matplotlib", "InteractiveShellApp", "matplotlib", AUTO),
     ("pdb", "InteractiveShell", "pdb", ON),
