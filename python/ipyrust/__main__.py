@@ -71,13 +71,16 @@ def main(extension: str = "") -> int | None:
         name = os.path.basename(path)
         _tell(core, f"To connect another client to this kernel, use:\n    --existing {name}\n")
     try:
-        from ipyrust.interrupts import interrupts
-
-        interrupts.install()
         # What is imported now stays: looking for garbage in it is a tenth of the start. The
         # application goes on with it before any code of the user's runs.
         gc.disable()
-        from ipyrust.app import run
+        from ipyrust.lazy import postponed
+
+        with postponed():
+            from ipyrust.interrupts import interrupts
+
+            interrupts.install()
+            from ipyrust.app import run
     except ImportError as error:
         _tell(core, f"error: {error}; run `{sys.executable} -m pip install ipyrust`\n")
         core.close(0)

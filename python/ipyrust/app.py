@@ -14,6 +14,8 @@ import os
 import stat
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.application import BaseIPythonApplication
@@ -88,6 +90,8 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         self._exits = False
         self._shutdown_came = threading.Event()
         self.cell_runs = False
+        # What is to be done once nobody waits for an answer.
+        self.chores: deque[Callable[[], None]] = deque()
         self._configure(core, arguments)
         self.kernel = kernel = Kernel(core, self, self.log)
         self._control = ControlThread(kernel)
@@ -108,9 +112,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         if self.thread_output == "origin":
             threads.follow_origin()
         facade.install(self.shell)
-        # Until here it was said what the names of files tell.
-        debugger = importlib.util.find_spec("debugpy") is not None
-        core.update_info(banner=self.shell.banner, debugger=debugger)
+        self.chores.append(self._complete_info)
         # Comments of a debugger, subshells: the control channel works from here on.
         self._control.start()
         if not gc.isenabled():
@@ -217,6 +219,12 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
                 "other users can read the key in the connection file %s; run `chmod 600` on it",
                 core.connection_file,
             )
+
+    def _complete_info(self) -> None:
+        # Nobody's first cell should wait for this: IPython's banner holds a tip of the day, and
+        # until here it was said of the debugger what the names of files tell.
+        debugger = importlib.util.find_spec("debugpy") is not None
+        self._core.update_info(banner=self.shell.banner, debugger=debugger)
 
     def _init_streams(self, kernel: Kernel) -> None:
         core = kernel.core

@@ -6,23 +6,33 @@ The command line is read by `_core`, which also has to read it where there is no
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from ipyrust import _core
 
+# As type checkers know it, without the import: dataclasses and typing take longer than binding.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
-@dataclass
+
 class Arguments:
     """A command line, read."""
 
-    # (class, trait, value) in the order given; a text is not interpreted yet.
-    settings: list[tuple[str, str, Any]] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)  # Files to run and their arguments.
-    unknown: list[str] = field(default_factory=list)
-    help: bool = False
-    version: bool = False
+    def __init__(
+        self,
+        settings: Iterable[tuple[str, str, Any]] = (),
+        extra: Iterable[str] = (),
+        unknown: Iterable[str] = (),
+        help: bool = False,
+        version: bool = False,
+    ) -> None:
+        # (class, trait, value) in the order given; a text is not interpreted yet.
+        self.settings = list(settings)
+        self.extra = list(extra)  # Files to run and their arguments.
+        self.unknown = list(unknown)
+        self.help = help
+        self.version = version
 
     def last(self, section: str, trait: str) -> Any:
         """The value that was given last for a trait."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.completer import IPCompleter, provisionalcompleter, rectify_completions
-from IPython.utils.tokenutil import token_at_cursor
-
 if TYPE_CHECKING:
+    from IPython.core.completer import IPCompleter
+
     from ipyrust.shell import ZMQInteractiveShell
 
 TYPES_KEY = "_jupyter_types_experimental"  # The specification's name for what JupyterLab reads.
@@ -19,6 +18,8 @@ def complete(
     shell: ZMQInteractiveShell, code: str, cursor_position: int | None, *, quick: bool = False
 ) -> dict[str, Any]:
     """The content of `complete_reply`; `quick` does without jedi, which may take seconds."""
+    from IPython.core.completer import provisionalcompleter, rectify_completions
+
     if cursor_position is None:
         cursor_position = len(code)
     completer = _quick_completer(shell) if quick else shell.Completer
@@ -53,6 +54,8 @@ def inspect(
     omit_sections: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The content of `inspect_reply`."""
+    from IPython.utils.tokenutil import token_at_cursor
+
     if cursor_position is None:
         cursor_position = len(code)
     name = token_at_cursor(code, cursor_position)
@@ -70,6 +73,8 @@ def inspect(
 
 
 def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:
+    from IPython.core.completer import IPCompleter
+
     # One of its own: the shell's may be in the middle of something on the main thread.
     completer = _quick.get(id(shell))
     if completer is None:

@@ -69,6 +69,8 @@ class Server:
                     await self._answer(request)
                 elif self._queue.closed:
                     break
+                elif self._on_main and self._kernel.app.chores:
+                    self._kernel.app.chores.popleft()()
                 else:
                     self._ready = self._loop.create_future()
                     await self._ready

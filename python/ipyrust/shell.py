@@ -20,9 +20,10 @@ from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import CBool, Instance, Type, default, observe
 
-from ipyrust import _core, context
+from ipyrust import _core, context, lazy
 from ipyrust.debugger.cells import cell_file_name
 from ipyrust.display import ZMQDisplayPublisher, ZMQShellDisplayHook
+from ipyrust.first_use import LateShell
 from ipyrust.formatters import DisplayFormatter
 from ipyrust.history import OutputRecorder, group_commits
 from ipyrust.interrupts import interrupts
@@ -36,7 +37,7 @@ class CellCompiler(CachingCompiler):  # type: ignore[misc]
         return cell_file_name(raw_code)
 
 
-class ZMQInteractiveShell(context.ThreadParents, InteractiveShell):  # type: ignore[misc]
+class ZMQInteractiveShell(context.ThreadParents, LateShell):
     """The IPython of a kernel: what `get_ipython()` returns."""
 
     displayhook_class = Type(ZMQShellDisplayHook)
@@ -92,11 +93,8 @@ class ZMQInteractiveShell(context.ThreadParents, InteractiveShell):  # type: ign
     def init_pdb(self) -> None:
         """Let an interrupt end the debugger of the command line, which would ask again for ever."""
         super().init_pdb()
-        interruptible = getattr(debugger, "InterruptiblePdb", None)
-        if interruptible is not None:
-            debugger.Pdb = interruptible
-            pdb.Pdb = interruptible  # type: ignore[misc]
-            pdb.set_trace = debugger.set_trace
+        lazy.when_loaded(debugger, _make_interruptible)
+        lazy.when_loaded(pdb, _load_debugger)
 
     def init_payload(self) -> None:
         self.payload_manager = PayloadsOfCell(parent=self)
@@ -258,6 +256,19 @@ class ZMQInteractiveShell(context.ThreadParents, InteractiveShell):  # type: ign
     def run_cell(self, *args: Any, **kwargs: Any) -> Any:
         self._last_traceback = None
         return super().run_cell(*args, **kwargs)
+
+
+def _make_interruptible() -> None:
+    interruptible = getattr(debugger, "InterruptiblePdb", None)
+    if interruptible is not None:
+        debugger.Pdb = interruptible
+        pdb.Pdb = interruptible  # type: ignore[misc]
+        pdb.set_trace = debugger.set_trace
+
+
+def _load_debugger() -> None:
+    # It changes `pdb` when it is loaded; it may be what loads `pdb`.
+    getattr(debugger, "Pdb", None)
 
 
 def text_of(error: BaseException) -> str:

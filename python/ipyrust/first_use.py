@@ -1,0 +1,126 @@
+"""Parts of the shell that are made when somebody first asks for them.
+
+IPython makes a completer and the formatters of tracebacks at its start; a kernel that is asked for
+no completion, or whose cells do not fail, needs neither. They appear under IPython's names with the
+first question for them, from whatever thread, made by IPython's own methods.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import observe
+
+_SET_MEANWHILE = ("sys_excepthook", "custom_exceptions", "CustomTB")
+
+
+class _FirstUse:
+    """An attribute that a method of the shell makes; afterwards the instance has it itself."""
+
+    def __init__(self, make: str) -> None:
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, shell: Any, owner: type) -> Any:
+        if shell is None:
+            return self
+        with shell.making:
+            if self._name not in vars(shell):
+                getattr(shell, self._make)()
+        try:
+            return vars(shell)[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+
+
+class _Configurables(list[Any]):
+    """A list that is completed when somebody looks at it, not when something is added."""
+
+    def __init__(self, items: list[Any], complete: Callable[[], None]) -> None:
+        super().__init__(items)
+        self._complete = complete
+
+    def __iter__(self) -> Iterator[Any]:
+        self._complete()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._complete()
+        return super().__len__()
+
+    def __getitem__(self, place: Any) -> Any:
+        self._complete()
+        return super().__getitem__(place)
+
+    def __contains__(self, item: object) -> bool:
+        self._complete()
+        return super().__contains__(item)
+
+
+class LateShell(InteractiveShell):  # type: ignore[misc]
+    """IPython's shell, without what nobody has asked for yet."""
+
+    Completer: Any = _FirstUse("_make_completer")
+    InteractiveTB: Any = _FirstUse("_make_traceback_handlers")
+    SyntaxTB: Any = _FirstUse("_make_traceback_handlers")
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.making = threading.RLock()
+        self._completer_due = False
+        self._traceback_handlers_due = False
+        super().__init__(**kwargs)
+
+    @property
+    def configurables(self) -> list[Any]:
+        """What `%config` offers; the completer is one of them."""
+        return self._configurables
+
+    @configurables.setter
+    def configurables(self, value: list[Any]) -> None:
+        self._configurables = _Configurables(value, self._make_completer)
+
+    def init_completer(self) -> None:
+        self._completer_due = True
+
+    def _make_completer(self) -> None:
+        with self.making:
+            if self._completer_due:
+                self._completer_due = False
+                super().init_completer()
+
+    def init_traceback_handlers(self, custom_exceptions: Any) -> None:
+        self.sys_excepthook = sys.excepthook
+        self.set_custom_exc(*custom_exceptions)
+        self._traceback_handlers_due = True
+
+    def _make_traceback_handlers(self) -> None:
+        if not self._traceback_handlers_due:
+            return  # Asked for while the shell is being made.
+        self._traceback_handlers_due = False
+        # What was set meanwhile stays.
+        kept = {name: vars(self)[name] for name in _SET_MEANWHILE}
+        super().init_traceback_handlers(((), None))
+        self.__dict__.update(kept)
+        self.InteractiveTB.call_pdb = self.call_pdb
+
+    @observe("colors")
+    def init_syntax_highlighting(self, changes: Any = None) -> None:
+        # It looks whether there are handlers to be told of the colours; later ones know them.
+        due, self._traceback_handlers_due = self._traceback_handlers_due, False
+        try:
+            super().init_syntax_highlighting(changes)
+        finally:
+            self._traceback_handlers_due = due
+
+    def init_pdb(self) -> None:
+        if self.pdb:
+            super().init_pdb()
+        else:
+            self._call_pdb = False  # What IPython does, without the traceback handlers.
