@@ -22,8 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ._core import has_curve
-
 KERNEL_NAME = "ipyrust"
 # The same files as those that the wheel installs under share/jupyter/kernels.
 TEMPLATE = Path(__file__).parent / "kernelspec"
@@ -59,7 +57,7 @@ class Kernelspec:
         """What goes into kernel.json."""
         content: dict[str, Any] = json.loads((TEMPLATE / "kernel.json").read_text())
         content["argv"] = command()
-        if not has_curve():
+        if not can_encrypt():
             # Built with a libzmq that lacks it: a client that asks is told so by Jupyter already.
             content["metadata"].pop("supported_encryption", None)
         if self.profile:
@@ -74,6 +72,15 @@ class Kernelspec:
         return content
 
 
+def can_encrypt() -> bool:
+    """Whether the kernel of this environment can; without its compiled part it can nothing."""
+    try:
+        from ._core import has_curve
+    except ImportError:
+        return False
+    return has_curve()
+
+
 def command() -> list[str]:
     """How Jupyter starts this kernel from anywhere."""
     # Not resolved: through its symbolic link the interpreter of a venv would be its base's.
@@ -85,10 +92,18 @@ def command() -> list[str]:
 
 def installed_executable() -> Path | None:
     """The executable `ipyrust` that was installed with this very package, if there is one."""
-    try:
-        files = metadata.distribution("ipyrust").files or []
-    except metadata.PackageNotFoundError:
-        return None  # Run from the sources.
+    # Found by the package that is in it: under which name it is distributed is pyproject.toml's
+    # business. There is none where it runs from the sources.
+    module = f"{__name__.partition('.')[0]}/{Path(__file__).name}"
+    for distribution in metadata.distributions():
+        files = distribution.files or []
+        if any(file.as_posix() == module for file in files):
+            return executable_of(files)
+    return None
+
+
+def executable_of(files: Sequence[metadata.PackagePath]) -> Path | None:
+    """The executable among the files of a distribution."""
     for file in files:
         if file.name == "ipyrust" and file.parent.name == "bin":
             path = Path(os.path.abspath(os.fspath(file.locate())))

@@ -134,4 +134,4 @@ def test_without_debugpy(start_kernel: StartKernel, tmp_path: Path) -> None:
         for command in ("initialize", "inspectVariables"):
             response = debugger.request(command, {})
             assert response["success"] is False
-            assert "pip install 'ipyrust[debug]'" in response["message"]
+            assert "pip install debugpy" in response["message"]

@@ -119,7 +119,7 @@ def wheels() -> dict[str, Path]:
     Raises `NoWheelError`, whose message is the reason to skip.
     """
     place = Path(os.environ.get("IPYRUST_WHEEL") or REPOSITORY / "dist")
-    files = [place] if place.is_file() else sorted(place.glob("ipyrust-*.whl"))
+    files = [place] if place.is_file() else sorted(place.glob("*.whl"))
     newest: dict[str, Path] = {}
     for file in sorted(files, key=lambda file: file.stat().st_mtime):
         _name, _version, _python, abi, _platform = file.stem.split("-")

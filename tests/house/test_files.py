@@ -74,8 +74,9 @@ def test_a_file_is_short_enough_to_read(path: Path) -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     # The workspace names it twice in one file: cargo wants it beside the path of a member.
-    # A measurement says which version was measured.
+    # A measurement says which version was measured; ci/third-party copies it into the SBOM.
     allowed = {"Cargo.toml", "Cargo.lock", "CHANGELOG.md", "pyproject.toml", "docs/performance.md"}
+    allowed |= {"licenses/ipyrust.cdx.json"}
     version = re.compile(rf"ipyrust\D{{0,30}}{re.escape(workspace_version())}(?!\d)", re.IGNORECASE)
     texts = with_suffix(".py", ".pyi", ".rs", ".toml", ".md", ".yml", ".json", "")
     found = [relative(path) for path in texts if version.search(path.read_text())]
@@ -84,8 +85,23 @@ def test_the_version_stands_in_one_place() -> None:
 
 def test_the_wheel_puts_the_launcher_where_the_version_says() -> None:
     text = (ROOT / "pyproject.toml").read_text()
-    for name in re.findall(r"ipyrust-([\w.]+)\.data", text):
-        assert name == workspace_version()
+    (distribution,) = re.findall(r'^name = "(.+)"$', text, re.MULTILINE)
+    folder = re.sub(r"[-_.]+", "_", distribution).lower()
+    folders = re.findall(r'to = "(.+)\.data"', text)
+    assert folders == [f"{folder}-{workspace_version()}"]
+
+
+# What a program would look the distribution up by, or tell the file of a wheel by.
+DISTRIBUTION = re.compile(r"""distribution\(["']ipyrust|ipyrust-\*|ipyrust-[0-9]+\.|ipyrust\[""")
+
+
+def test_the_name_that_pip_knows_stands_in_one_place() -> None:
+    """It may have to change, since the index gives a name to whoever asks first."""
+    programs = [path for path in FILES if path.suffix in (".py", ".rs", ".yml")]
+    programs += [path for path in FILES if path.parent.name in ("ci", ".ci")]
+    programs = [path for path in programs if path != Path(__file__)]
+    found = [relative(path) for path in programs if DISTRIBUTION.search(path.read_text())]
+    assert found == []
 
 
 def test_the_two_copies_of_the_kernelspec_agree() -> None:

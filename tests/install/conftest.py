@@ -20,7 +20,7 @@ def wheel() -> Path:
     """The newest wheel in dist/ for this python."""
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     wheels = sorted(
-        (ROOT / "dist").glob(f"ipyrust-*-{tag}-{tag}-*.whl"), key=lambda path: path.stat().st_mtime
+        (ROOT / "dist").glob(f"*-{tag}-{tag}-*.whl"), key=lambda path: path.stat().st_mtime
     )
     assert wheels, "no wheel in dist/: `make build` makes it"
     return wheels[-1]

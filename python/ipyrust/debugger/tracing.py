@@ -17,7 +17,7 @@ from typing import Any
 
 from .client import DebugError, hide_from_debugger
 
-MISSING = "debugpy is not installed; run `pip install 'ipyrust[debug]'` and restart the kernel"
+MISSING = "debugpy is not installed; run `pip install debugpy` and restart the kernel"
 
 # Threads of IPython and of ours that are no part of what a person debugs.
 _HIDDEN_THREADS = ("ipyrust-", "IPythonHistorySavingThread", "control")
