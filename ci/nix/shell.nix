@@ -1,0 +1,32 @@
+# A shell with all that builds and checks the project, and the given CPythons.
+{
+  lib,
+  pkgs,
+  pythons,
+}:
+pkgs.mkShell {
+  packages =
+    pythons
+    ++ [
+      pkgs.alejandra
+      pkgs.bazel-buildtools
+      pkgs.bazel_7
+      pkgs.cargo
+      pkgs.clippy
+      pkgs.deadnix
+      pkgs.git
+      pkgs.maturin
+      pkgs.mypy
+      pkgs.pkg-config
+      pkgs.ruff
+      pkgs.rustc
+      pkgs.rustfmt
+      pkgs.statix
+      pkgs.uv
+      pkgs.zeromq
+    ]
+    ++ lib.optionals pkgs.stdenv.hostPlatform.isDarwin [pkgs.libiconv];
+
+  # rust-analyzer and others look for the sources of std here.
+  env.RUST_SRC_PATH = "${pkgs.rustPlatform.rustLibSrc}";
+}

@@ -1,0 +1,21 @@
+# The files that builds and checks read; a change of any other rebuilds nothing.
+{lib}:
+lib.fileset.toSource {
+  root = ../..;
+  fileset = lib.fileset.unions [
+    ../../Cargo.lock
+    ../../Cargo.toml
+    ../../LICENSE
+    ../../README.md
+    ../../ci/demo.py
+    ../../ci/system-zmq
+    ../../kernelspec
+    ../../notebooks
+    ../../pyproject.toml
+    ../../python
+    ../../rustfmt.toml
+    ../../src
+    ../../tests
+    (lib.fileset.maybeMissing ../../.cargo)
+  ];
+}
