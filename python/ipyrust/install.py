@@ -94,7 +94,8 @@ def installed_executable() -> Path | None:
     """The executable `ipyrust` that was installed with this very package, if there is one."""
     # Found by the package that is in it: under which name it is distributed is pyproject.toml's
     # business. There is none where it runs from the sources.
-    module = f"{__name__.partition('.')[0]}/{Path(__file__).name}"
+    here = Path(__file__)
+    module = f"{here.parent.name}/{here.name}"
     for distribution in metadata.distributions():
         files = distribution.files or []
         if any(file.as_posix() == module for file in files):
