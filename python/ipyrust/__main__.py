@@ -58,11 +58,11 @@ def main(extension: str = "") -> int | None:
         if core is None:
             directory = given.directory()
             core = _core.Kernel.start(given.settings, search_path=sys.path, directory=directory)
+        if _is_on(given.last("IPKernelApp", "capture_fd_output")):
+            core.capture()
     except (_core.ConnectionFileError, _core.KernelStartError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if _is_on(given.last("IPKernelApp", "capture_fd_output")):
-        core.capture()
     if core.is_temporary:
         import atexit
 

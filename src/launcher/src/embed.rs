@@ -136,7 +136,12 @@ pub(crate) fn execute(path: &Path, words: &[OsString]) -> String {
     };
     // SAFETY: all strings live through the call, and a null ends them.
     unsafe { execv(path.as_ptr(), words.pointers.as_ptr()) };
-    std::io::Error::last_os_error().to_string()
+    let error = std::io::Error::last_os_error().to_string();
+    // The system's own words, without its number for them.
+    match error.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => error,
+    }
 }
 
 /// For this process and what it becomes.
