@@ -15,6 +15,12 @@ def show(change):
 slider.observe(show, "value")
 ipywidgets.VBox([slider, out])"""
 
+INTERACT = """\
+from ipywidgets import interact
+@interact(number=(0, 5), name="Ada")
+def greet(number=1, name=""):
+    return name + " %d" % number"""
+
 
 def test_cells_run_and_plots_appear(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook(
@@ -44,6 +50,20 @@ def test_a_slider_moves_python(open_notebook: OpenNotebook) -> None:
     notebook.look("moved")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("4")
+
+
+def test_interact_calls_again(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook("interact", INTERACT)
+    notebook.run(0)
+    output = notebook.output(0)
+    expect(output).to_contain_text("'Ada 1'")
+    output.locator(".noUi-handle").press("ArrowRight")
+    expect(output).to_contain_text("'Ada 2'")
+    box = output.locator(".widget-text input")
+    box.fill("Bob")
+    box.press("Enter")
+    expect(output).to_contain_text("'Bob 2'")
+    expect(output).not_to_contain_text("Ada 2")
 
 
 def test_an_input_box_is_answered(open_notebook: OpenNotebook) -> None:
