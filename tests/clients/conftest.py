@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clients.lab import chromium, open_notebook, page, server
 from clients.surroundings import KERNEL_NAME, Jupyter, register, user_environment
 from harness import Target, reference_target
+
+__all__ = ["build_folder", "chromium", "jupyter", "open_notebook", "page", "server"]
 
 ROOT = Path(__file__).resolve().parents[2]
 

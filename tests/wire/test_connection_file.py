@@ -269,6 +269,46 @@ def test_a_registration_file_makes_the_kernel_bind_and_register(
             assert client.run("6 * 7").result == "42"
 
 
+@pytest.mark.ipykernel_differs("it has no registration files")
+def test_a_registration_that_is_refused_or_stale_ends_the_kernel_with_a_sentence(
+    start_kernel: StartKernel,
+) -> None:
+    context = zmq.Context.instance()
+    with context.socket(zmq.REP) as listener:
+        listener.linger = 0
+        port = listener.bind_to_random_port("tcp://127.0.0.1")
+        registration = {
+            "transport": "tcp",
+            "ip": "127.0.0.1",
+            "signature_scheme": "hmac-sha256",
+            "key": "the key of the registration",
+        }
+        text = json.dumps({**registration, "registration_port": port})
+        (free,) = free_ports(1)
+        stale = json.dumps({**registration, "registration_port": free})
+        # Who started it is gone: it waits, and meanwhile others are turned away.
+        left_alone = start_kernel(connection_file_text=stale)
+
+        session = Session(b"the key of the registration")
+        answers = [
+            (session, "handshake_reply", {"status": "error"}, "status"),
+            (session, "shutdown_reply", {"status": "ok"}, "shutdown_reply"),
+            (Session(b"another key"), "handshake_reply", {"status": "ok"}, "signature"),
+        ]
+        for signer, message_type, content, words in answers:
+            kernel = start_kernel(connection_file_text=text)
+            assert listener.poll(LIMIT * 1000)
+            request = session.decode("registration", listener.recv_multipart())
+            reply = signer.message("registration", message_type, content, parent=request)
+            listener.send_multipart(signer.encode(reply))
+            assert kernel.wait_for_exit() != 0
+            assert f"the registration at tcp://127.0.0.1:{port} was not accepted" in kernel.output
+            assert words in kernel.output
+
+        assert left_alone.wait_for_exit() != 0
+        assert f"nobody answered the registration at tcp://127.0.0.1:{free}" in left_alone.output
+
+
 def test_the_files_of_ipc_belong_to_their_owner_alone(fresh_kernel: Kernel) -> None:
     fresh_kernel.client()
     names = [p.name for p in fresh_kernel.directory.iterdir() if re.match(r"k-\d", p.name)]
