@@ -24,7 +24,7 @@ class Arguments:
         settings: Iterable[tuple[str, str, Any]] = (),
         extra: Iterable[str] = (),
         unknown: Iterable[str] = (),
-        help: bool = False,
+        help: bool = False,  # noqa: A002
         version: bool = False,
     ) -> None:
         # (class, trait, value) in the order given; a text is not interpreted yet.
