@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environments import REFERENCE
 from benchmarks.groups import GROUPS
 from benchmarks.rows import BUSY_CLIENT, Metric
-
-REFERENCE = "ipykernel"
 
 
 def machine() -> dict[str, Any]:

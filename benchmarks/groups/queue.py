@@ -45,6 +45,24 @@ def aborted(subject: Subject, scale: Scale) -> Mapping[str, float]:
     return {"cpu": cost.cpu, "aborted": statuses.count("aborted")}
 
 
+def growth(subject: Subject, scale: Scale) -> Mapping[str, float]:
+    """What a kernel keeps of each cell: history, above all. In a kernel of its own."""
+    with subject.spawn() as kernel:
+        count = scale.pick(500, 5_000)
+        sizes = []
+        for _ in range(2):
+            exchanges = [
+                kernel.client.send("shell", "execute_request", cell(f"x = {number}"))
+                for number in range(count)
+            ]
+            kernel.client.collect(exchanges, 300)
+            for exchange in exchanges:
+                exchange.require_ok()
+            kernel.client.drain()
+            sizes.append(kernel.process.memory().pss)
+        return {"growth": max(0.0, sizes[1] - sizes[0]) * 1e3 / count}
+
+
 CPU = Metric("cpu", "CPU", "ms")
 
 ROWS = (
@@ -53,6 +71,13 @@ ROWS = (
         (CPU, Metric("wall", "wall", "ms")),
         queued,
         quick=2,
+        full=3,
+    ),
+    Row(
+        "memory kept of each cell",
+        (Metric("growth", "PSS", "KB"),),
+        growth,
+        quick=1,
         full=3,
     ),
     Row(

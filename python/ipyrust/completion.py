@@ -1,7 +1,13 @@
-"""Completion and inspection: what a client asks while a person types."""
+"""Completion and inspection: what a client asks while a person types.
+
+jedi reads the stubs of Python's own library before its first answer, which takes seconds where its
+cache is empty. It does so on a thread of its own; who asks meanwhile is answered without jedi.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +16,9 @@ if TYPE_CHECKING:
     from ipyrust.shell import ZMQInteractiveShell
 
 TYPES_KEY = "_jupyter_types_experimental"  # The specification's name for what JupyterLab reads.
+
+# Seconds that the first question waits for jedi: about what it takes where the cache is filled.
+JEDI_PATIENCE = 0.3
 
 _quick: dict[int, IPCompleter] = {}
 
@@ -72,6 +81,46 @@ def inspect(
     return reply
 
 
+class _Jedi(threading.Thread):
+    """Has jedi read what it needs for any answer."""
+
+    def __init__(self) -> None:
+        super().__init__(name="ipyrust-jedi", daemon=True)
+        # As the debugger's own threads: it is never stopped nor shown.
+        self.pydev_do_not_trace = True
+        self.is_pydev_daemon_thread = True
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        # In a namespace of its own: nothing of the user's is touched while cells run.
+        with contextlib.suppress(Exception):
+            import jedi  # type: ignore[import-untyped]
+
+            for found in jedi.Interpreter("prin", [{}]).complete(1, 4):
+                if found.type == "function":
+                    found.get_signatures()
+        self._done.set()
+
+    def is_ready(self, patience: float) -> bool:
+        return self._done.is_set() or self._done.wait(patience)
+
+
+_jedi: _Jedi | None = None
+
+
+def jedi_is_ready(shell: ZMQInteractiveShell) -> bool:
+    """Whether jedi can be asked without a wait; it is made ready, and given a moment for it."""
+    global _jedi
+    if not shell.Completer.use_jedi:
+        return True
+    patience = 0.0
+    if _jedi is None:
+        _jedi = _Jedi()
+        _jedi.start()
+        patience = JEDI_PATIENCE
+    return _jedi.is_ready(patience)
+
+
 def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:
     from IPython.core.completer import IPCompleter
 
@@ -86,6 +135,7 @@ def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:
             use_jedi=False,
         )
         completer.custom_completers = shell.Completer.custom_completers
+        completer.custom_matchers = shell.Completer.custom_matchers
         _quick[id(shell)] = completer
     completer.namespace = shell.user_ns
     completer.use_jedi = False

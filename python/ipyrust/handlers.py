@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 Handler = Callable[["Kernel", "Request"], "dict[str, Any] | None"]
 
 
-def complete(kernel: Kernel, request: Request) -> dict[str, Any]:
+PARTIAL = {"ipyrust": {"partial": True}}  # In the metadata of answers that lack jedi's part.
+
+
+def complete(kernel: Kernel, request: Request) -> dict[str, Any] | None:
     content = request.content
-    return completion.complete(kernel.shell, content["code"], content.get("cursor_pos"))
+    code, position = content["code"], content.get("cursor_pos")
+    if completion.jedi_is_ready(kernel.shell):
+        return completion.complete(kernel.shell, code, position)
+    request.reply(completion.complete(kernel.shell, code, position, quick=True), metadata=PARTIAL)
+    return None
 
 
 def inspect(kernel: Kernel, request: Request) -> dict[str, Any]:

@@ -273,7 +273,7 @@ class ControlThread(threading.Thread):
             return
         queue = self._kernel.core.shell
         while (request := queue.try_next_overdue(OVERDUE)) is not None:
-            self._answer(request, handlers.BESIDE_A_CELL, metadata={"ipyrust": {"partial": True}})
+            self._answer(request, handlers.BESIDE_A_CELL, metadata=handlers.PARTIAL)
 
     def _answer(
         self,

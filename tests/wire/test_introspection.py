@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
-from harness import Client, Kernel
+from harness import Client, Kernel, StartKernel
 
 
 def complete(client: Client, code: str, cursor: int | None = None) -> dict[str, Any]:
     position = len(code) if cursor is None else cursor
     content = {"code": code, "cursor_pos": position}
     return client.request("complete_request", content).content
+
+
+def complete_in_full(client: Client, code: str) -> dict[str, Any]:
+    """Asks until the answer is jedi's, too, which makes itself ready beside the kernel's work."""
+    content = {"code": code, "cursor_pos": len(code)}
+    limit = time.monotonic() + 120
+    while time.monotonic() < limit:
+        reply = client.request("complete_request", content)
+        if "ipyrust" not in reply.metadata:
+            return reply.content
+    raise AssertionError("jedi did not become ready")
 
 
 def test_completion_of_names(client: Client) -> None:
@@ -25,7 +37,7 @@ def test_completion_of_names(client: Client) -> None:
 
 def test_completion_says_the_types(client: Client) -> None:
     client.run("def alphabetical_function(a): pass")
-    types = complete(client, "alphabetical_f")["metadata"]["_jupyter_types_experimental"]
+    types = complete_in_full(client, "alphabetical_f")["metadata"]["_jupyter_types_experimental"]
     assert types[0]["text"] == "alphabetical_function"
     assert types[0]["type"] == "function"
     assert types[0]["start"] == 0
@@ -48,8 +60,20 @@ def test_completion_in_the_middle(client: Client) -> None:
 
 
 def test_completion_of_attributes_and_magics(client: Client) -> None:
-    assert "upper" in [match.rpartition(".")[2] for match in complete(client, "''.up")["matches"]]
+    matches = complete_in_full(client, "''.up")["matches"]
+    assert "upper" in [match.rpartition(".")[2] for match in matches]
     assert "%timeit" in complete(client, "%timei")["matches"]
+
+
+@pytest.mark.ipykernel_differs("the first answer waits for jedi")
+def test_the_first_answer_does_not_wait_for_jedi(start_kernel: StartKernel) -> None:
+    client = start_kernel().client()
+    # A jedi that never becomes ready.
+    client.run("import jedi, threading; jedi.Interpreter = lambda *_: threading.Event().wait()")
+    client.run("alphabetical_order = 1")
+    reply = client.request("complete_request", {"code": "alphabetical_", "cursor_pos": 13})
+    assert reply.content["matches"] == ["alphabetical_order"]
+    assert reply.metadata["ipyrust"] == {"partial": True}
 
 
 def test_nothing_to_complete(client: Client) -> None:

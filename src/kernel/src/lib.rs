@@ -18,6 +18,8 @@ mod connection;
 mod descriptors;
 mod encryption;
 mod event;
+#[cfg(test)]
+mod hot_paths;
 mod io;
 mod iopub;
 mod kernel;

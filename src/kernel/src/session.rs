@@ -6,7 +6,6 @@
 use crate::connection::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use std::collections::{HashSet, VecDeque};
-use std::fmt::Write;
 
 /// How many signatures are remembered, as in jupyter_client.
 const REMEMBERED: usize = 65_536;
@@ -164,13 +163,12 @@ signers! {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 fn from_hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
