@@ -88,7 +88,7 @@ class Selector(Default):
         loop.call_soon = loop.call_soon_threadsafe
         loop.call_at = self._call_at
         try:
-            interrupts.guarded(wait, self.fileno(), timeout)
+            interrupts.waiting(wait, self.fileno(), timeout)
         except KeyboardInterrupt:
             pass  # It was for the cell, which is told by other ways, or for a callback.
         except Exception:

@@ -72,10 +72,6 @@ def qt(version: int | None) -> Wait:
         application.setQuitOnLastWindowClosed(False)
     # matplotlib and others choose their binding by it.
     os.environ["QT_API"] = binding.lower()
-    if sys.excepthook is sys.__excepthook__:
-        # PyQt ends the process if an exception leaves a slot and nobody has changed this.
-        sys.excepthook = _show_exception
-
     loop = core.QEventLoop()
     timer = core.QTimer()
     timer.setSingleShot(True)
@@ -83,6 +79,10 @@ def qt(version: int | None) -> Wait:
     notifiers: dict[int, Any] = {}
 
     def wait(descriptor: int, timeout: float | None) -> None:
+        if sys.excepthook is sys.__excepthook__:
+            # PyQt ends the process if an exception leaves a slot and nobody has changed this; the
+            # one that IPython sets lasts as long as a cell.
+            sys.excepthook = _show_exception
         if timeout is not None and timeout <= 0:
             loop.processEvents()
             return

@@ -146,6 +146,14 @@ class Interrupts:
         """Call a function; interrupts are raised in it."""
         return function(*args)
 
+    def waiting(self, function: Callable[..., T], *args: Any) -> T:
+        """Call what waits in C code and calls back; interrupts are raised in callbacks that hang.
+
+        Not in what ends the wait, and not at once: a toolkit whose callback raises may wait for
+        ever, or crash.
+        """
+        return function(*args)
+
     def before_code(self) -> None:
         """The code of a cell is about to run; an interrupt that came too early is raised."""
         cell = self.cell
@@ -227,7 +235,7 @@ class Interrupts:
                 return  # Its cell has ended.
             if self.taking:
                 self._early = True
-            elif place == _REGION or (place == _CALLBACK and self.is_blocked()):
+            elif place == _REGION or (place in (_CALLBACK, _WAIT) and self.is_blocked()):
                 raise KeyboardInterrupt
             elif place == _OUTSIDE:
                 for listener in self.when_idle:
@@ -235,7 +243,7 @@ class Interrupts:
             return
         if resent and not cell.owed:
             return  # Raised already, between the sender's question and its signal.
-        cell.came = True
+        again, cell.came = cell.came, True
         if place == _CELL:
             cell.owed = False
             raise KeyboardInterrupt
@@ -246,7 +254,7 @@ class Interrupts:
             return
         if cell.entered:
             cell.loop.call_soon_threadsafe(self._cancel, cell)
-        if place in (_REGION, _CALLBACK):
+        if place in (_REGION, _CALLBACK) or (place == _WAIT and again):
             raise KeyboardInterrupt
 
     def _cancel(self, cell: Cell) -> None:
@@ -284,11 +292,13 @@ class Interrupts:
 
 
 # The places, as `_place` finds them: in the code of a cell; in a cell, but within code that would
-# swallow the exception; in a handler or callback of ours; in a task or callback of somebody; else.
-_CELL, _HELD, _REGION, _CALLBACK, _OUTSIDE = range(5)
+# swallow the exception; in a handler or callback of ours; in a task or callback of somebody; in a
+# callback of a toolkit's loop; else.
+_CELL, _HELD, _REGION, _CALLBACK, _WAIT, _OUTSIDE = range(6)
 
 _CELL_CODE: CodeType = Interrupts.guarded_cell.__code__
 _REGION_CODE: CodeType = Interrupts.guarded.__code__
+_WAIT_CODE: CodeType = Interrupts.waiting.__code__
 _CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
 _HANDLER_CODES = frozenset((Interrupts._on_signal.__code__, Interrupts.before_code.__code__))
 _HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
@@ -307,6 +317,8 @@ def _place(frame: FrameType | None) -> int:
             return _HELD if held else _CELL
         if code is _REGION_CODE:
             return _OUTSIDE if held else _REGION
+        if code is _WAIT_CODE:
+            return _WAIT if foreign and not bookkeeping and not held else _OUTSIDE
         if code is _CALLBACK_CODE:
             return _CALLBACK if foreign and not bookkeeping and not held else _OUTSIDE
         if code in _HELD_CODES or "pydevd" in code.co_filename:

@@ -1,8 +1,6 @@
 """`%gui`: the kernel, asyncio and a toolkit's windows are all served, and nothing polls.
 
-A toolkit that is not installed, or has no display, skips its tests. Run them all with
-
-    xvfb-run -a python -m pytest tests/eventloops
+A toolkit that is not installed, or has no display, skips its tests. `ci/eventloops` has them all.
 """
 
 from __future__ import annotations
@@ -78,8 +76,11 @@ def toolkit(request: pytest.FixtureRequest) -> Toolkit:
 
 @pytest.fixture
 def gui_kernel(start_kernel: StartKernel, toolkit: Toolkit) -> Kernel:
-    is_qt = toolkit.name.startswith("qt")
-    return start_kernel(environment={"QT_QPA_PLATFORM": "offscreen"} if is_qt else {})
+    if not toolkit.name.startswith("qt"):
+        return start_kernel()
+    # Where several bindings of one Qt are installed, a process can hold only one.
+    environment = {"QT_QPA_PLATFORM": "offscreen", "QT_API": toolkit.module.lower()}
+    return start_kernel(environment=environment)
 
 
 @pytest.fixture

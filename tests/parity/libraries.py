@@ -310,7 +310,6 @@ def dask(notebook: Notebook) -> None:
     notebook.run("f = client.submit(lambda: 3, pure=False); f.result(); print(f.status)")
     notebook.run("from dask.diagnostics import ProgressBar\nProgressBar.__name__")
     notebook.run("await client.submit(lambda: 5, pure=False)", fails=True)
-    notebook.run("client.close(); cluster.close()")
 
 
 @library("pandas", "pandas", shows="frames, styles, options, `plot`, errors")

@@ -36,7 +36,7 @@ REPLACEMENTS = (
     (r"0x[0-9a-fA-F]{6,}", "<address>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
     (r"\b\d{8}_\d{6}\b", "<time>"),
-    (r"\b\d\d:\d\d(?::\d\d)?<(?:\d\d:\d\d(?::\d\d)?|\?)", "<elapsed>"),
+    (r"\b\d\d:\d\d(?::\d\d)?(?:<|&lt;)(?:\d\d:\d\d(?::\d\d)?|\?)", "<elapsed>"),
     (r"(?:\?|" + NUMBER + r") ?(?:it/s|s/it|B/s|kB/s|MB/s)", "<rate>"),
     (r"\b" + NUMBER + r" ?(?:s|ms|µs|us|ns|sec|seconds)\b(?! ago)", "<duration>"),
     (r"\b\d:\d\d:\d\d\b", "<duration>"),

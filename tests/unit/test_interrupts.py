@@ -181,3 +181,32 @@ def test_a_handler_of_the_cell_is_obeyed_and_replaced_at_its_end(interrupts: Int
 def test_a_handler_outside_cells_can_be_interrupted(interrupts: Interrupts) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupts.guarded(interrupt)
+
+
+def test_the_wait_of_a_toolkit_is_interrupted_only_when_it_hangs(interrupts: Interrupts) -> None:
+    came = []
+
+    def toolkit() -> None:
+        interrupt()
+        came.append("went on")
+        interrupt()
+        came.append("still went on")
+
+    async def code() -> None:
+        interrupts.before_code()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.waiting(toolkit)
+        await asyncio.sleep(60)
+
+    # The cell is told by its cancellation, and the toolkit's callback by the second.
+    assert run_cell(interrupts, code) == "cancelled"
+    assert came == ["went on"]
+
+
+def test_the_idle_wait_of_a_toolkit_is_interrupted_when_requests_wait(
+    interrupts: Interrupts,
+) -> None:
+    interrupts.waiting(interrupt)
+    interrupts.is_blocked = lambda: True
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.waiting(interrupt)
