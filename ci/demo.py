@@ -20,7 +20,9 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "build" / "demo"
+# Bazel runs this from elsewhere, and says where the checkout is or where a test may write.
+HERE = Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.environ.get("TEST_TMPDIR") or ROOT)
+TARGET = HERE / "build" / "demo"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -80,7 +82,7 @@ def main() -> int:
     (TARGET / "demo.html").write_text(page, encoding="utf-8")
     nbformat.write(notebook, TARGET / "demo.ipynb")
     print(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
-    print(f"written: {(TARGET / 'demo.html').relative_to(ROOT)}")
+    print(f"written: {(TARGET / 'demo.html').relative_to(HERE)}")
     if kinds["plots"] != 2 or kinds["error"] != 1:
         print("error: the notebook has two plots and one error; see above", file=sys.stderr)
         return 1

@@ -7,9 +7,11 @@ lib.fileset.toSource {
     ../../Cargo.toml
     ../../LICENSE
     ../../README.md
+    ../../ci/build_backend.py
     ../../ci/demo.py
     ../../ci/system-zmq
     ../../kernelspec
+    ../../licenses
     ../../notebooks
     ../../pyproject.toml
     ../../python
