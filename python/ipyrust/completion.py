@@ -10,6 +10,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ipyrust.completion_warnings import accept_provisional, without_filters
+
 if TYPE_CHECKING:
     from IPython.core.completer import IPCompleter
 
@@ -27,13 +29,13 @@ def complete(
     shell: ZMQInteractiveShell, code: str, cursor_position: int | None, *, quick: bool = False
 ) -> dict[str, Any]:
     """The content of `complete_reply`; `quick` does without jedi, which may take seconds."""
-    from IPython.core.completer import provisionalcompleter, rectify_completions
+    from IPython.core.completer import rectify_completions
 
     if cursor_position is None:
         cursor_position = len(code)
     completer = _quick_completer(shell) if quick else shell.Completer
-    with provisionalcompleter():
-        found = list(rectify_completions(code, completer.completions(code, cursor_position)))
+    accept_provisional()
+    found = list(rectify_completions(code, completer.completions(code, cursor_position)))
     start = found[0].start if found else cursor_position
     end = found[0].end if found else cursor_position
     types = [
@@ -96,9 +98,10 @@ class _Jedi(threading.Thread):
         with contextlib.suppress(Exception):
             import jedi  # type: ignore[import-untyped]
 
-            for found in jedi.Interpreter("prin", [{}]).complete(1, 4):
-                if found.type == "function":
-                    found.get_signatures()
+            with without_filters():
+                for found in jedi.Interpreter("prin", [{}]).complete(1, 4):
+                    if found.type == "function":
+                        found.get_signatures()
         self._done.set()
 
     def is_ready(self, patience: float) -> bool:
