@@ -10,6 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ipyrust.completion_cache import keep_whole
 from ipyrust.completion_warnings import accept_provisional, without_filters
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def jedi_is_ready(shell: ZMQInteractiveShell) -> bool:
         return True
     patience = 0.0
     if _jedi is None:
+        keep_whole()
         _jedi = _Jedi()
         _jedi.start()
         patience = JEDI_PATIENCE
