@@ -157,15 +157,20 @@ def test_a_client_that_encrypts_gets_nothing_from_a_plain_kernel(
 ) -> None:
     kernel = start_kernel(transport="tcp")
     good = kernel.client()
-    public = zmq.curve_keypair()[0].decode()
-    encrypting = kernel.client(curve_server_key=public, ready=False)
-    encrypting.send("shell", "kernel_info_request")
-    monitor = encrypting.sockets["shell"].get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
-    assert monitor.poll(60_000), "its handshake did not fail"
-    assert good.run("6 * 7").result == "42"
-    assert received(encrypting) == 0
-    encrypting.sockets["shell"].disable_monitor()
-    monitor.close()
+    failures = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    with zmq.Context() as context, context.socket(zmq.DEALER) as encrypting:
+        encrypting.linger = 0
+        encrypting.curve_publickey, encrypting.curve_secretkey = zmq.curve_keypair()
+        encrypting.curve_serverkey = zmq.curve_keypair()[0]
+        # Watched before it connects: after a failure of this kind it does not try again.
+        monitor = encrypting.get_monitor_socket(failures)
+        encrypting.connect(f"tcp://127.0.0.1:{kernel.connection['shell_port']}")
+        encrypting.send(b"a question")
+        assert monitor.poll(60_000), "its handshake did not fail"
+        assert good.run("6 * 7").result == "42"
+        assert not encrypting.poll(0)
+        encrypting.disable_monitor()
+        monitor.close()
 
 
 @pytest.mark.ipyrust_only("its words are not ours")
