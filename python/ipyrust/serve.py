@@ -2,7 +2,8 @@
 
 Cells run one after the other. While a cell awaits, everything else that arrives (comm messages of
 widgets above all) is handled in between; a cell that arrives then waits its turn here. Requests are
-handled in one long-lived task, so a `ContextVar` that one cell sets is seen by the next.
+handled in one long-lived task, or in its context, so a `ContextVar` that one cell sets is seen by
+the next.
 
 `ControlThread` does what has to work while a cell computes: the control channel's requests, and
 completions and inspections that the main thread keeps waiting.
@@ -49,8 +50,10 @@ class Server:
         self._on_main = on_main
         self._loop: asyncio.AbstractEventLoop
         self._stopped = False
-        # Set while `run` waits for the queue's descriptor.
-        self._ready: asyncio.Future[None] | None = None
+        # Set while `run` waits for a request.
+        self._ready: asyncio.Future[Request | None] | None = None
+        # The context of the task, where it can be had (Python 3.12).
+        self._context: contextvars.Context | None = None
         # Cells that arrived while another awaited, and the context requests are handled in then.
         self._cells: deque[Request] = deque()
         self._between: contextvars.Context | None = None
@@ -60,20 +63,24 @@ class Server:
     async def run(self) -> None:
         """Serve until the queue is closed or `stop` is called."""
         self._loop = asyncio.get_running_loop()
+        get_context = getattr(asyncio.current_task(), "get_context", None)
+        self._context = get_context() if get_context is not None else None
         descriptor = self._queue.fileno()
         self._loop.add_reader(descriptor, self._on_readable)
         try:
-            while not self._stopped:
-                request = self._next()
+            request: Request | None = None
+            while request is not None or not self._stopped:
+                request = request or self._next()
                 if request is not None:
                     await self._answer(request)
+                    request = None
                 elif self._queue.closed:
                     break
                 elif self._on_main and self._kernel.app.chores:
                     self._kernel.app.chores.popleft()()
                 else:
                     self._ready = self._loop.create_future()
-                    await self._ready
+                    request = await self._ready
         finally:
             self._loop.remove_reader(descriptor)
 
@@ -96,15 +103,32 @@ class Server:
             interrupts.taken_other()
         return request
 
-    def _wake(self) -> None:
+    def _wake(self, request: Request | None = None) -> None:
         ready, self._ready = self._ready, None
         if ready is not None and not ready.done():
-            ready.set_result(None)
+            ready.set_result(request)
 
     def _on_readable(self) -> None:
-        if self._between is None:
-            self._wake()
+        if self._between is not None:
+            self._on_request_between(self._between)
+        elif self._ready is not None:
+            self._on_request()
+
+    def _on_request(self) -> None:
+        request = self._next()
+        if request is None or request.type == "execute_request" or self._context is None:
+            self._wake(request)
             return
+        # Here and now: to wake the task would cost a comm message as much as its handler.
+        self._between = self._context  # If the handler runs the loop.
+        try:
+            self._context.run(self._answer_other, request)
+        finally:
+            self._between = None
+        if self._cells:
+            self._wake()
+
+    def _on_request_between(self, between: contextvars.Context) -> None:
         # A cell awaits: what is no cell is handled now.
         request = self._queue.try_next()
         if request is None:
@@ -114,7 +138,7 @@ class Server:
             self._cells.append(request)
         else:
             # In a copy: nothing of it changes the context of the cell.
-            self._between.copy().run(self._answer_other, request)
+            between.copy().run(self._answer_other, request)
 
     async def _answer(self, request: Request) -> None:
         if request.type != "execute_request":

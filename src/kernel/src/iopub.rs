@@ -88,7 +88,7 @@ impl IoPub {
         message.buffers = buffers;
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, parent);
-        self.0.outbox.publish(topic, message, false);
+        self.0.outbox.publish(topic, message);
     }
 
     /// Writes text to a stream. It never waits; who writes without end should
@@ -182,9 +182,10 @@ impl IoPub {
             self.status(ExecutionState::Busy, Some(running));
         }
         if let Some(after) = after {
-            self.0.outbox.push(after, true);
+            self.0.outbox.push(after);
         }
-        self.0.outbox.wake.notify(true);
+        drop(state);
+        self.0.outbox.hurry();
     }
 
     /// Whether the main shell is answering a request.
@@ -195,7 +196,7 @@ impl IoPub {
     fn status(&self, execution_state: ExecutionState, parent: Option<&Arc<Parent>>) {
         let content = RawJson::encode(&Status { execution_state });
         let message = Outbound::new(MessageType::Status, content, parent);
-        self.0.outbox.publish(self.topic("status"), message, false);
+        self.0.outbox.publish(self.topic("status"), message);
     }
 
     /// `status: starting`, once in the kernel's life.
@@ -203,11 +204,19 @@ impl IoPub {
         self.status(ExecutionState::Starting, None);
     }
 
-    /// Pushes something of this parent's after all its text.
+    /// Pushes something of this parent's after all its text. It leaves soon; at
+    /// once with what follows it, if that hurries.
     pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing) {
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, Some(parent));
-        self.0.outbox.push(outgoing, true);
+        self.0.outbox.push(outgoing);
+        drop(state);
+        self.0.outbox.wake.notify(false);
+    }
+
+    /// Has everything that was pushed leave at once.
+    pub(crate) fn hurry(&self) {
+        self.0.outbox.hurry();
     }
 
     /// Sends all pending text of a parent, and what the descriptors hold.
@@ -243,7 +252,7 @@ impl IoPub {
             StreamName::Stdout => b"stream.stdout",
             StreamName::Stderr => b"stream.stderr",
         });
-        self.0.outbox.publish(topic, message, false);
+        self.0.outbox.publish(topic, message);
         // Counted as text until now, as a message from now on.
         self.0.outbox.subtract_backlog(text.len());
     }

@@ -3,7 +3,7 @@
 use crate::connection::{ConnectionFile, ConnectionInfo};
 use crate::descriptors::{Descriptors, Originals};
 use crate::event::Event;
-use crate::io::IoThread;
+use crate::io::{Io, IoThread};
 use crate::iopub::IoPub;
 use crate::lock::lock;
 use crate::log::Log;
@@ -142,7 +142,8 @@ impl Kernel {
         });
         let ending = Arc::clone(&shared);
         let watch = options.watch_parent.then(ParentWatch::start).flatten();
-        let io = IoThread::new(Arc::clone(&shared), sockets, session, headers, watch);
+        let io = Io::new(Arc::clone(&shared), sockets, session, headers, watch);
+        let io = IoThread::new(io).map_err(SocketError::Descriptor)?;
         let thread = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("ipyrust-io".to_owned())
@@ -219,7 +220,8 @@ impl Kernel {
                 ename: "SubshellDeleted",
                 evalue: format!("the subshell {id} has been deleted"),
             };
-            self.0.shared.outbox.push(refused, true);
+            self.0.shared.outbox.push(refused);
+            self.0.shared.outbox.hurry();
         }
         true
     }

@@ -2,7 +2,8 @@
 //! of messages is the order of calls.
 //!
 //! Putting something in costs an append. Encoding, signing and sending are the
-//! I/O thread's work.
+//! I/O thread's work, or that of a thread which has just ended a small request:
+//! it sends by itself, for to wake another thread would cost it as much.
 
 use crate::lock::lock;
 use crate::parent::{Arrived, Parent};
@@ -11,11 +12,14 @@ use crate::waiting::Waiting;
 use crate::wake::Wake;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Unsent bytes on IOPub above which writers wait.
 pub(crate) const BACKLOG_LIMIT: usize = 16 << 20;
+
+/// More messages or bytes than these leave beside the language, not on its thread.
+const SMALL: (usize, usize) = (64, 64 << 10);
 
 /// A message of ours, not encoded yet.
 pub(crate) struct Outbound {
@@ -80,9 +84,26 @@ pub(crate) enum Outgoing {
     },
 }
 
+impl Outgoing {
+    /// The size of what is only to be sent; what is more than that has none.
+    fn size(&self) -> Option<usize> {
+        match self {
+            Outgoing::Publish { counted, .. } => Some(*counted),
+            Outgoing::Reply { message, .. } | Outgoing::Input { message } => Some(message.size()),
+            Outgoing::ReplyAborting { .. } | Outgoing::Aborted(_) | Outgoing::Refused { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// Sends all that waits, if the sockets are free; whether nothing is left to do.
+type Sender = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// The queue of what leaves.
 pub(crate) struct Outbox {
     queue: Mutex<Vec<Outgoing>>,
+    sender: OnceLock<Sender>,
     pub(crate) wake: Wake,
     /// Bytes of IOPub that libzmq has not taken: text not flushed, messages not sent.
     backlog: AtomicUsize,
@@ -93,30 +114,50 @@ impl Outbox {
     pub(crate) fn new() -> std::io::Result<Outbox> {
         Ok(Outbox {
             queue: Mutex::new(Vec::new()),
+            sender: OnceLock::new(),
             wake: Wake::new()?,
             backlog: AtomicUsize::new(0),
             room: (Mutex::new(0), Condvar::new()),
         })
     }
 
-    /// Puts it at the end.
-    pub(crate) fn push(&self, outgoing: Outgoing, urgent: bool) {
-        lock(&self.queue).push(outgoing);
-        self.wake.notify(urgent);
+    /// Says who sends, once there is somebody.
+    pub(crate) fn set_sender(&self, sender: impl Fn() -> bool + Send + Sync + 'static) {
+        // The first one stays; there is one I/O to a kernel.
+        let _ = self.sender.set(Box::new(sender));
     }
 
-    /// Publishes; its bytes count as backlog until they are sent.
-    pub(crate) fn publish(&self, topic: Bytes, message: Outbound, urgent: bool) {
+    /// Puts it at the end; `hurry` is to follow.
+    pub(crate) fn push(&self, outgoing: Outgoing) {
+        lock(&self.queue).push(outgoing);
+    }
+
+    /// Publishes, soon; its bytes count as backlog until they are sent.
+    pub(crate) fn publish(&self, topic: Bytes, message: Outbound) {
         let counted = message.size();
         self.add_backlog(counted);
-        self.push(
-            Outgoing::Publish {
-                topic,
-                message,
-                counted,
-            },
-            urgent,
-        );
+        self.push(Outgoing::Publish {
+            topic,
+            message,
+            counted,
+        });
+        self.wake.notify(false);
+    }
+
+    /// Has what waits leave at once. To be called without any lock.
+    pub(crate) fn hurry(&self) {
+        let sent = self.is_small() && self.sender.get().is_some_and(|send| send());
+        if !sent {
+            self.wake.notify(true);
+        }
+    }
+
+    fn is_small(&self) -> bool {
+        let (messages, bytes) = SMALL;
+        let queue = lock(&self.queue);
+        let add =
+            |sum, outgoing: &Outgoing| Some(outgoing.size()? + sum).filter(|sum| *sum <= bytes);
+        queue.len() <= messages && queue.iter().try_fold(0, add).is_some()
     }
 
     /// Takes everything; `into` must be empty and lends its memory.

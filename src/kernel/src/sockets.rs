@@ -45,6 +45,9 @@ pub enum SocketError {
         /// Why.
         source: zmq::Error,
     },
+    /// A socket has no descriptor to wait for.
+    #[error("cannot wait for the sockets: {0}")]
+    Descriptor(zmq::Error),
     /// The keys of the connection file.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),

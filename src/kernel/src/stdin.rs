@@ -116,6 +116,7 @@ impl Stdin {
         self.0
             .iopub
             .push_after_text(&question.parent, Outgoing::Input { message });
+        self.0.iopub.hurry();
     }
 
     /// The question is going to be sent, and what clients sent before is read.

@@ -1,46 +1,48 @@
-//! The I/O thread: the only owner of our sockets.
+//! The only owner of our sockets: the I/O thread, and whoever sends in its place.
 //!
 //! It decodes what arrives, hands it to the queue it belongs to (see `route`),
 //! and sends what the outbox holds, in order (see `send`). It never runs the
-//! language and never waits for it, nor for the network.
+//! language and never waits for it, nor for the network. `thread` says when.
+//!
+//! All of it stands behind one lock. A thread of the language that has ended a
+//! small request finds the sockets free most of the time and sends by itself:
+//! the I/O thread need not wake up for that.
 
 mod header;
+mod receive;
 mod route;
 mod send;
+mod thread;
 
 pub(crate) use header::Headers;
+pub(crate) use thread::IoThread;
 
 use crate::lifecycle::Shutdown;
 use crate::lock::lock;
 use crate::outbox::Outgoing;
 use crate::parent::Arrived;
 use crate::parent_process::ParentWatch;
-use crate::process::{block_signals, exit_now};
-use crate::protocol::{IopubWelcome, MessageType, RawJson};
+use crate::process::{exit_now, with_signals_blocked};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::usage::Usage;
-use bytes::Bytes;
+use receive::Unread;
 use send::Blocked;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use zmq::{PollItem, Socket};
+use thread::Ready;
 
-/// How many messages are taken from a socket before the others get their turn.
-const TURN: usize = 100;
-/// After activity the thread gathers for so long before it sends what is not urgent.
-const NAP: Duration = Duration::from_millis(1);
 /// While a subscriber is full: libzmq does not tell when it is not.
 const RETRY: Duration = Duration::from_millis(2);
 /// How long first requests wait for a subscriber: clients that connect IOPub
 /// after shell would miss the output of their first cell.
 const SUBSCRIBER_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The I/O thread's belongings.
-pub(crate) struct IoThread {
+/// The sockets, and all that belongs to them.
+pub(crate) struct Io {
     shared: Arc<Shared>,
     sockets: Sockets,
     session: Session,
@@ -48,6 +50,7 @@ pub(crate) struct IoThread {
     watch: Option<ParentWatch>,
     usage: Usage,
     shutdown: Shutdown,
+    unread: Unread,
     /// What IOPub did not take.
     blocked: VecDeque<Blocked>,
     blocked_since: Option<Instant>,
@@ -62,30 +65,15 @@ struct Gate {
     deadline: Option<Instant>,
 }
 
-/// What a poll found.
-#[derive(Default)]
-struct Ready {
-    control: bool,
-    shell: bool,
-    stdin: bool,
-    heartbeat: bool,
-    iopub: bool,
-    wake: bool,
-    termination: bool,
-    refused: bool,
-    parent: bool,
-    descriptors: bool,
-}
-
-impl IoThread {
+impl Io {
     pub(crate) fn new(
         shared: Arc<Shared>,
         sockets: Sockets,
         session: Session,
         headers: Headers,
         watch: Option<ParentWatch>,
-    ) -> IoThread {
-        IoThread {
+    ) -> Io {
+        Io {
             shared,
             sockets,
             session,
@@ -93,6 +81,7 @@ impl IoThread {
             watch,
             usage: Usage::default(),
             shutdown: Shutdown::default(),
+            unread: Unread::default(),
             blocked: VecDeque::new(),
             blocked_since: None,
             gate: Some(Gate::default()),
@@ -100,39 +89,27 @@ impl IoThread {
         }
     }
 
-    /// Until the kernel is closed.
-    pub(crate) fn run(mut self) {
-        block_signals();
-        let mut batch = Vec::new();
-        let mut ready = Ready::default();
-        loop {
-            self.shared.outbox.wake.take_urgent();
-            let now = Instant::now();
-            self.shared.iopub.service(now, ready.descriptors);
-            let mut active = self.send_batch(&mut batch);
-            self.retry_blocked(now);
-            self.timers(now);
-            if self.is_closing() {
-                break;
-            }
-            active |= ready.control || ready.shell || ready.stdin || ready.iopub;
-            ready = self.sleep(active);
-            self.receive(&ready);
+    /// What there is to do now; whether there was anything.
+    fn turn(&mut self, ready: &Ready, batch: &mut Vec<Outgoing>) -> bool {
+        let now = Instant::now();
+        self.unread.add(ready);
+        if ready.termination && self.shared.termination.lower() {
+            self.shutdown.wish(self.shared.shutdown_grace);
         }
-        self.finish(&mut batch);
+        if ready.parent {
+            self.parent_ended();
+        }
+        let mut active = self.receive();
+        self.shared.iopub.service(now, ready.descriptors);
+        active |= self.send_batch(batch);
+        self.retry_blocked(now);
+        self.timers(now);
+        // Sending may have taken the notice of a message that has come meanwhile.
+        self.receive() || active
     }
 
     fn is_closing(&self) -> bool {
         lock(&self.shared.closing).is_some()
-    }
-
-    fn send_batch(&mut self, batch: &mut Vec<Outgoing>) -> bool {
-        self.shared.outbox.take(batch);
-        let any = !batch.is_empty();
-        for outgoing in batch.drain(..) {
-            self.send(outgoing);
-        }
-        any
     }
 
     /// What is to happen at a time.
@@ -157,139 +134,18 @@ impl IoThread {
         }
     }
 
-    /// Polls until something is ready or it is time for something.
-    fn sleep(&mut self, active: bool) -> Ready {
-        let shared = Arc::clone(&self.shared);
-        let wake = &shared.outbox.wake;
-        wake.going_to_sleep(active);
-        // Work that came before the line above did not wake us.
-        let hurry = if active {
-            wake.is_urgent()
-        } else {
-            !shared.outbox.is_empty()
-        } || self.is_closing();
-        let now = Instant::now();
-        let mut deadline = shared.iopub.deadline();
-        let mut until = |other: Option<Instant>| {
-            if let Some(other) = other {
-                deadline = Some(deadline.map_or(other, |deadline| deadline.min(other)));
-            }
-        };
-        until(hurry.then_some(now));
-        until(active.then(|| now + NAP));
-        until((!self.blocked.is_empty()).then(|| now + RETRY));
-        until(self.gate.as_ref().and_then(|gate| gate.deadline));
-        until(self.watch.as_ref().and_then(ParentWatch::deadline));
-        until(self.shutdown.deadline());
-        let timeout = deadline.map_or(-1, |deadline| {
-            let left = deadline.saturating_duration_since(now);
-            i64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i64::MAX)
-        });
-        let ready = self.poll(timeout);
-        wake.woke(ready.wake);
-        ready
-    }
-
-    fn poll(&self, timeout: i64) -> Ready {
-        let sockets = &self.sockets;
-        let from_fd = |fd| PollItem::from_fd(fd, zmq::POLLIN);
-        let mut items = vec![
-            sockets.control.as_poll_item(zmq::POLLIN),
-            sockets.shell.as_poll_item(zmq::POLLIN),
-            sockets.stdin.as_poll_item(zmq::POLLIN),
-            sockets.heartbeat.as_poll_item(zmq::POLLIN),
-            sockets.iopub.as_poll_item(zmq::POLLIN),
-            from_fd(self.shared.outbox.wake.fd()),
-            from_fd(self.shared.termination.fd()),
-        ];
-        let monitors = items.len();
-        items.extend(
-            sockets
-                .refusals
-                .sockets()
-                .map(|monitor| monitor.as_poll_item(zmq::POLLIN)),
-        );
-        let monitors = items.len() - monitors;
-        let parent = self.watch.as_ref().and_then(ParentWatch::fd);
-        items.extend(parent.map(from_fd));
-        // While the backlog is full the pipes fill up, and who writes waits.
-        let full = self.shared.outbox.is_full();
-        let descriptors = self.shared.iopub.descriptors().filter(|_| !full);
-        items.extend(descriptors.into_iter().flatten().map(from_fd));
-        // It fails for signals, which are blocked, and for a lack of memory.
-        if zmq::poll(&mut items, timeout).is_err() {
-            return Ready::default();
-        }
-        let mut states = items.iter().map(|item| !item.get_revents().is_empty());
-        let mut next = || states.next().unwrap_or(false);
-        Ready {
-            control: next(),
-            shell: next(),
-            stdin: next(),
-            heartbeat: next(),
-            iopub: next(),
-            wake: next(),
-            termination: next(),
-            refused: (0..monitors).fold(false, |any, _| next() || any),
-            parent: parent.is_some() && next(),
-            descriptors: next() | next(),
-        }
-    }
-
-    fn receive(&mut self, ready: &Ready) {
-        // Control goes before shell: an interrupt must not wait behind cells.
-        if ready.control {
-            self.receive_control(TURN);
-        }
-        if ready.heartbeat {
-            self.echo();
-        }
-        if ready.iopub {
-            self.welcome();
-        }
-        if ready.stdin {
-            self.receive_stdin(TURN);
-        }
-        if ready.shell {
-            self.receive_shell(TURN);
-        }
-        if ready.termination && self.shared.termination.lower() {
-            self.shutdown.wish(self.shared.shutdown_grace);
-        }
-        if ready.refused {
-            self.sockets.refusals.report(&self.shared.log);
-        }
-        if ready.parent {
-            self.parent_ended();
-        }
-    }
-
-    fn echo(&mut self) {
-        for _ in 0..TURN {
-            let Some(frames) = receive(&self.sockets.heartbeat) else {
-                return;
-            };
-            send::send_frames(&self.sockets.heartbeat, frames);
-        }
-    }
-
-    /// New subscriptions are welcomed (JEP 65), so that clients know that they
-    /// will miss nothing from here on.
-    fn welcome(&mut self) {
-        while let Some(frames) = receive(&self.sockets.iopub) {
-            let Some((1, topic)) = frames.first().and_then(|frame| frame.split_first()) else {
-                continue;
-            };
-            let subscription = String::from_utf8_lossy(topic).into_owned();
-            let content = RawJson::encode(&IopubWelcome { subscription });
-            let topic = Bytes::copy_from_slice(topic);
-            self.publish_now(topic, MessageType::IopubWelcome, content);
-            if !self.started {
-                self.started = true;
-                self.shared.iopub.starting();
-            }
-            self.open_gate();
-        }
+    /// When there is something to do although nothing comes.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        [
+            self.shared.iopub.deadline(),
+            (!self.blocked.is_empty()).then(|| now + RETRY),
+            self.gate.as_ref().and_then(|gate| gate.deadline),
+            self.watch.as_ref().and_then(ParentWatch::deadline),
+            self.shutdown.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn open_gate(&mut self) {
@@ -359,26 +215,19 @@ impl IoThread {
     }
 }
 
-/// One message, if one is there. Long frames are not copied.
-fn receive(socket: &Socket) -> Option<Vec<Bytes>> {
-    struct Frame(zmq::Message);
-    impl AsRef<[u8]> for Frame {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    let mut frames = Vec::with_capacity(8);
-    loop {
-        // Frames of a message arrive together, so only the first can be missing.
-        let frame = socket.recv_msg(zmq::DONTWAIT).ok()?;
-        let more = frame.get_more();
-        frames.push(if frame.len() < 4096 {
-            Bytes::copy_from_slice(&frame)
-        } else {
-            Bytes::from_owner(Frame(frame))
-        });
-        if !more {
-            return Some(frames);
-        }
-    }
+/// Sends what waits, unless somebody else is at the sockets; whether nothing is
+/// left to do for the I/O thread. For threads of the language.
+fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
+    // A signal would end a system call of libzmq and lose the message.
+    with_signals_blocked(|| {
+        // Also `Err` where a thread has panicked at the sockets.
+        let Ok(mut io) = io.try_lock() else {
+            return false;
+        };
+        let Some(io) = io.as_mut() else {
+            return false;
+        };
+        io.send_batch(&mut Vec::new());
+        io.blocked.is_empty() && io.nothing_unread()
+    })
 }

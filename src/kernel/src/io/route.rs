@@ -1,7 +1,7 @@
 //! Routing: which message is answered here, which waits for the language, and
 //! in which queue.
 
-use super::{Gate, IoThread, SUBSCRIBER_PATIENCE, receive};
+use super::{Gate, Io, SUBSCRIBER_PATIENCE};
 use crate::lock::lock;
 use crate::outbox::Outbound;
 use crate::parent::{Arrived, Parent};
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
 
-impl IoThread {
+impl Io {
     /// A message came in on shell or control.
     pub(super) fn arrived(&mut self, channel: Channel, frames: Vec<Bytes>) {
         let mut message = match wire::decode(frames, &mut self.session) {
@@ -191,22 +191,17 @@ impl IoThread {
         }
     }
 
-    pub(super) fn receive_stdin(&mut self, limit: usize) {
-        for _ in 0..limit {
-            let Some(frames) = receive(&self.sockets.stdin) else {
-                return;
-            };
-            let result = wire::decode(frames, &mut self.session);
-            let problem = match result {
-                Ok(message) if message.message_type == MessageType::InputReply => {
-                    self.shared.stdin.answer(&message).err().map(str::to_owned)
-                }
-                Ok(message) => Some(format!("unknown message type {}", message.message_type)),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(problem) = problem {
-                self.shared.log.say(format_args!("{problem} on stdin"));
+    /// A message came in on stdin.
+    pub(super) fn answered(&mut self, frames: Vec<Bytes>) {
+        let problem = match wire::decode(frames, &mut self.session) {
+            Ok(message) if message.message_type == MessageType::InputReply => {
+                self.shared.stdin.answer(&message).err().map(str::to_owned)
             }
+            Ok(message) => Some(format!("unknown message type {}", message.message_type)),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            self.shared.log.say(format_args!("{problem} on stdin"));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sending: encode, sign, hand to libzmq. A subscriber that is full makes IOPub
 //! wait, and nothing else.
 
-use super::{IoThread, RETRY, receive};
+use super::{Io, RETRY};
 use crate::outbox::{Outbound, Outgoing};
 use crate::parent::Arrived;
 use crate::protocol::{Channel, MessageType, RawJson};
@@ -23,55 +23,92 @@ pub(super) struct Blocked {
     counted: usize,
 }
 
-impl IoThread {
-    pub(super) fn send(&mut self, outgoing: Outgoing) {
-        match outgoing {
-            Outgoing::Publish {
-                topic,
-                message,
-                counted,
-            } => {
-                let frames = self.encode(&[topic], message);
-                self.publish(Blocked { frames, counted });
-            }
-            Outgoing::Reply { channel, message } => self.reply(channel, message),
-            Outgoing::Input { message } => {
-                // Answers to earlier questions must not be taken for its own.
-                self.receive_stdin(usize::MAX);
-                self.shared.stdin.asked(message.msg_id.as_deref());
-                let addresses = addresses(&message);
-                let frames = self.encode(&addresses, message);
-                send_frames(&self.sockets.stdin, frames);
-            }
-            Outgoing::ReplyAborting {
-                channel,
-                message,
-                queue,
-            } => {
-                // What lies in the socket was sent before its sender could know
-                // of the error. The socket is read empty, then the reply goes.
-                self.open_gate();
-                self.receive_shell(usize::MAX);
-                queue.sweep();
-                self.reply(channel, message);
-            }
-            Outgoing::Aborted(queue) => {
-                for arrived in queue.take_aborted() {
-                    self.answer_aborted(&arrived);
+/// A message as it leaves.
+enum Encoded {
+    Publish(Blocked),
+    Reply(Channel, Vec<Bytes>),
+}
+
+impl Io {
+    /// Sends what waits in the outbox; whether anything did. `batch` is empty and
+    /// lends its memory.
+    ///
+    /// All of it is encoded before the first is sent: messages that reach libzmq
+    /// one right after the other wake its thread once, and leave in one packet.
+    pub(super) fn send_batch(&mut self, batch: &mut Vec<Outgoing>) -> bool {
+        self.shared.outbox.take(batch);
+        let any = !batch.is_empty();
+        let mut encoded = Vec::with_capacity(batch.len());
+        for outgoing in batch.drain(..) {
+            match outgoing {
+                Outgoing::Publish {
+                    topic,
+                    message,
+                    counted,
+                } => {
+                    let frames = self.encode(&[topic], message);
+                    encoded.push(Encoded::Publish(Blocked { frames, counted }));
                 }
-                // Only now: the status of what comes next must not mix with theirs.
-                queue.resume();
-            }
-            Outgoing::Refused {
-                requests,
-                ename,
-                evalue,
-            } => {
-                for arrived in requests {
-                    self.answer_error(&arrived, ename, &evalue);
+                Outgoing::Reply { channel, message } => {
+                    encoded.extend(self.encode_reply(channel, message));
+                }
+                // What is more than a message waits for those before it.
+                Outgoing::Input { message } => {
+                    self.send_encoded(&mut encoded);
+                    self.ask(message);
+                }
+                Outgoing::ReplyAborting {
+                    channel,
+                    message,
+                    queue,
+                } => {
+                    // What lies in the socket was sent before its sender could know
+                    // of the error. The socket is read empty, then the reply goes.
+                    self.send_encoded(&mut encoded);
+                    self.open_gate();
+                    self.receive_shell(usize::MAX);
+                    queue.sweep();
+                    encoded.extend(self.encode_reply(channel, message));
+                }
+                Outgoing::Aborted(queue) => {
+                    for arrived in queue.take_aborted() {
+                        self.answer_aborted(&arrived);
+                    }
+                    // Only now: the status of what comes next must not mix with theirs.
+                    queue.resume();
+                }
+                Outgoing::Refused {
+                    requests,
+                    ename,
+                    evalue,
+                } => {
+                    for arrived in requests {
+                        self.answer_error(&arrived, ename, &evalue);
+                    }
                 }
             }
         }
+        self.send_encoded(&mut encoded);
+        any
+    }
+
+    fn send_encoded(&mut self, encoded: &mut Vec<Encoded>) {
+        for encoded in encoded.drain(..) {
+            match encoded {
+                Encoded::Publish(message) => self.publish(message),
+                Encoded::Reply(channel, frames) => self.send_reply(channel, frames),
+            }
+        }
+    }
+
+    fn ask(&mut self, question: Outbound) {
+        // Answers to earlier questions must not be taken for its own.
+        self.receive_stdin(usize::MAX);
+        self.shared.stdin.asked(question.msg_id.as_deref());
+        let addresses = addresses(&question);
+        let frames = self.encode(&addresses, question);
+        send_frames(&self.sockets.stdin, frames);
+        self.unread.stdin = true;
     }
 
     /// Answers one that is not tried, because another failed or the kernel ends.
@@ -80,18 +117,22 @@ impl IoThread {
         self.answer_with(arrived, reply);
     }
 
-    fn reply(&mut self, channel: Channel, message: Outbound) {
+    fn encode_reply(&mut self, channel: Channel, message: Outbound) -> Option<Encoded> {
         let addresses = addresses(&message);
         // A wish to shut down that came from a signal has no sender.
         if addresses.is_empty() {
-            return;
+            return None;
         }
-        let frames = self.encode(&addresses, message);
-        let socket = match channel {
-            Channel::Shell => &self.sockets.shell,
-            Channel::Control => &self.sockets.control,
+        Some(Encoded::Reply(channel, self.encode(&addresses, message)))
+    }
+
+    fn send_reply(&mut self, channel: Channel, frames: Vec<Bytes>) {
+        let (socket, unread) = match channel {
+            Channel::Shell => (&self.sockets.shell, &mut self.unread.shell),
+            Channel::Control => (&self.sockets.control, &mut self.unread.control),
         };
         send_frames(socket, frames);
+        *unread = true;
     }
 
     /// Publishes past the outbox what has no order to keep.
@@ -138,6 +179,7 @@ impl IoThread {
     fn try_publish(&mut self, mut message: Blocked) -> Result<(), Blocked> {
         let topic = message.frames.first().cloned().unwrap_or_default();
         let flags = zmq::SNDMORE | zmq::DONTWAIT;
+        self.unread.iopub = true;
         match self.sockets.iopub.send(&topic[..], flags) {
             Err(zmq::Error::EAGAIN) => return Err(message),
             Err(error) => self.shared.log.say(format_args!("cannot publish: {error}")),
@@ -182,25 +224,6 @@ impl IoThread {
             }
             self.sockets.set_lossless(true);
             self.blocked_since = Some(now);
-        }
-    }
-
-    /// Reads the shell socket, at most so many messages.
-    pub(super) fn receive_shell(&mut self, limit: usize) {
-        for _ in 0..limit {
-            let Some(frames) = receive(&self.sockets.shell) else {
-                return;
-            };
-            self.arrived(Channel::Shell, frames);
-        }
-    }
-
-    pub(super) fn receive_control(&mut self, limit: usize) {
-        for _ in 0..limit {
-            let Some(frames) = receive(&self.sockets.control) else {
-                return;
-            };
-            self.arrived(Channel::Control, frames);
         }
     }
 }

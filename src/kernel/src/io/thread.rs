@@ -1,0 +1,193 @@
+//! The I/O thread: what it waits for, and for how long.
+
+use super::{Io, send_in_its_place};
+use crate::lock::lock;
+use crate::process::block_signals;
+use crate::shared::Shared;
+use crate::sockets::Sockets;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{BorrowedFd, RawFd};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// After activity the thread gathers for so long before it sends what is not urgent.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Waits until there is something to do, and does it.
+pub(crate) struct IoThread {
+    io: Arc<Mutex<Option<Io>>>,
+    shared: Arc<Shared>,
+    /// Where libzmq tells of messages. `zmq::poll` would ask each socket, twice,
+    /// with a system call each.
+    sockets: Notices,
+}
+
+/// The descriptors of the sockets.
+struct Notices {
+    control: RawFd,
+    shell: RawFd,
+    stdin: RawFd,
+    heartbeat: RawFd,
+    iopub: RawFd,
+    refusals: Vec<RawFd>,
+}
+
+/// What a poll found.
+#[derive(Default)]
+pub(super) struct Ready {
+    pub(super) control: bool,
+    pub(super) shell: bool,
+    pub(super) stdin: bool,
+    pub(super) heartbeat: bool,
+    pub(super) iopub: bool,
+    pub(super) refused: bool,
+    pub(super) termination: bool,
+    pub(super) parent: bool,
+    pub(super) descriptors: bool,
+    wake: bool,
+}
+
+/// What to wait for, beside the sockets.
+struct Sleep {
+    deadline: Option<Instant>,
+    parent: Option<RawFd>,
+    descriptors: Option<[RawFd; 2]>,
+}
+
+impl IoThread {
+    pub(crate) fn new(io: Io) -> zmq::Result<IoThread> {
+        let sockets = Notices::of(&io.sockets)?;
+        let shared = Arc::clone(&io.shared);
+        let io = Arc::new(Mutex::new(Some(io)));
+        let in_its_place = Arc::downgrade(&io);
+        shared.outbox.set_sender(move || {
+            in_its_place
+                .upgrade()
+                .is_some_and(|io| send_in_its_place(&io))
+        });
+        Ok(IoThread {
+            io,
+            shared,
+            sockets,
+        })
+    }
+
+    /// Until the kernel is closed.
+    pub(crate) fn run(self) {
+        block_signals();
+        let mut batch = Vec::new();
+        let mut ready = Ready::default();
+        let wake = &self.shared.outbox.wake;
+        loop {
+            wake.take_urgent();
+            let mut guard = lock(&self.io);
+            let Some(io) = guard.as_mut() else { return };
+            let active = io.turn(&ready, &mut batch);
+            if io.is_closing() {
+                if let Some(io) = guard.take() {
+                    io.finish(&mut batch);
+                }
+                return;
+            }
+            wake.going_to_sleep(active);
+            let sleep = io.sleep(active);
+            drop(guard);
+            ready = self.poll(&sleep);
+            wake.woke(ready.wake);
+        }
+    }
+
+    fn poll(&self, sleep: &Sleep) -> Ready {
+        let sockets = &self.sockets;
+        let shared = &self.shared;
+        let mut descriptors = vec![
+            sockets.control,
+            sockets.shell,
+            sockets.stdin,
+            sockets.heartbeat,
+            sockets.iopub,
+            shared.outbox.wake.fd(),
+            shared.termination.fd(),
+        ];
+        descriptors.extend(&sockets.refusals);
+        descriptors.extend(sleep.parent);
+        descriptors.extend(sleep.descriptors.iter().flatten());
+        let mut items: Vec<PollFd<'_>> = descriptors
+            .iter()
+            .map(|descriptor| {
+                // SAFETY: all of them are closed by this thread alone, when it has
+                // left its loop, or by the owner of what `shared` holds.
+                let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor) };
+                PollFd::from_borrowed_fd(descriptor, PollFlags::IN)
+            })
+            .collect();
+        let left = sleep.deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Timespec::try_from(left).unwrap_or_default()
+        });
+        // It fails for signals, which are blocked, and for a lack of memory.
+        if poll(&mut items, left.as_ref()).is_err() {
+            return Ready::default();
+        }
+        let mut states = items.iter().map(|item| !item.revents().is_empty());
+        let mut next = || states.next().unwrap_or(false);
+        Ready {
+            control: next(),
+            shell: next(),
+            stdin: next(),
+            heartbeat: next(),
+            iopub: next(),
+            wake: next(),
+            termination: next(),
+            refused: (0..sockets.refusals.len()).fold(false, |any, _| next() || any),
+            parent: sleep.parent.is_some() && next(),
+            descriptors: next() | next(),
+        }
+    }
+}
+
+impl Notices {
+    fn of(sockets: &Sockets) -> zmq::Result<Notices> {
+        Ok(Notices {
+            control: sockets.control.get_fd()?,
+            shell: sockets.shell.get_fd()?,
+            stdin: sockets.stdin.get_fd()?,
+            heartbeat: sockets.heartbeat.get_fd()?,
+            iopub: sockets.iopub.get_fd()?,
+            refusals: sockets
+                .refusals
+                .sockets()
+                .map(zmq::Socket::get_fd)
+                .collect::<zmq::Result<_>>()?,
+        })
+    }
+}
+
+impl Io {
+    /// What to wait for now. The thread has said that it is going to sleep: work
+    /// that came before it did has not woken it, and is seen here.
+    fn sleep(&self, active: bool) -> Sleep {
+        let now = Instant::now();
+        let outbox = &self.shared.outbox;
+        let hurry = self.unread.any()
+            || self.is_closing()
+            || if active {
+                outbox.wake.is_urgent()
+            } else {
+                !outbox.is_empty()
+            };
+        let deadline = if hurry {
+            Some(now)
+        } else {
+            let nap = active.then(|| now + NAP);
+            [self.deadline(now), nap].into_iter().flatten().min()
+        };
+        // While the backlog is full the pipes fill up, and who writes waits.
+        let full = outbox.is_full();
+        Sleep {
+            deadline,
+            parent: self.watch.as_ref().and_then(|watch| watch.fd()),
+            descriptors: self.shared.iopub.descriptors().filter(|_| !full),
+        }
+    }
+}
