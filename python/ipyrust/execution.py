@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime, timezone
 from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
     from ipyrust.shell import ZMQInteractiveShell
 
 
-async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> dict[str, Any]:
-    """Run the cell and answer; the content of the reply."""
+async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> bool:
+    """Run the cell and answer; whether the cells behind it are not to be run."""
     content = request.content
     shell = kernel.shell
-    started = datetime.now(timezone.utc)
     code: str = content["code"]
     silent: bool = content.get("silent", False)
     execution = context.Execution(silent=silent)
@@ -62,19 +60,9 @@ async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> dict[st
         os._exit(0 if error is None else 1)
     _core.flush_c_stdio()  # What C code has printed belongs before the reply.
     reply = _reply(kernel, execution, error, request)
-    request.reply(
-        reply,
-        metadata={
-            "started": started,
-            "dependencies_met": True,
-            "engine": kernel.ident,
-            "status": reply["status"],
-        },
-        abort_others=(
-            reply["status"] == "error" and not silent and content.get("stop_on_error", True)
-        ),
-    )
-    return reply
+    aborts = bool(reply["status"] == "error" and not silent and content.get("stop_on_error", True))
+    request.reply(reply, abort_others=aborts)
+    return aborts
 
 
 async def _run(

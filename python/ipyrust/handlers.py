@@ -132,13 +132,4 @@ BESIDE_A_CELL: dict[str, Handler] = {
 
 def message(request: Request) -> dict[str, Any]:
     """A request as jupyter_client's messages are: nested dictionaries."""
-    header = request.header
-    return {
-        "header": header,
-        "msg_id": header.get("msg_id"),
-        "msg_type": header.get("msg_type"),
-        "parent_header": request.parent_header,
-        "metadata": request.metadata,
-        "content": request.content,
-        "buffers": request.buffers,
-    }
+    return dict(request.parent.message)

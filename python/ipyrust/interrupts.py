@@ -50,6 +50,9 @@ import os
 import signal
 import sys
 import time
+
+# `signal.getsignal` makes an enumeration of it, which costs every cell more than all else here.
+from _signal import getsignal  # type: ignore[import-not-found]
 from collections.abc import Awaitable, Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
@@ -186,7 +189,7 @@ class Interrupts:
         while cell.cancels and uncancel is not None:
             uncancel()
             cell.cancels -= 1
-        if signal.getsignal(signal.SIGINT) != self._handler:
+        if getsignal(signal.SIGINT) != self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
     # Signals that nobody handles.

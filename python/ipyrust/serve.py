@@ -149,8 +149,7 @@ class Server:
         self._between = contextvars.copy_context()
         with request:
             try:
-                reply = await execute(self._kernel, request, on_main=self._on_main)
-                if request_aborts(request, reply):
+                if await execute(self._kernel, request, on_main=self._on_main):
                     self._abort_cells()
             except Exception as error:
                 self._failed(request, error)
@@ -159,8 +158,9 @@ class Server:
                 if self._on_main:
                     interrupts.taken_other()
         self._kernel.app.cell_ended()
-        # Tasks that cells have started get their turn also when cells come without a pause.
-        await asyncio.sleep(0)
+        if self.waiting:
+            # Tasks that cells have started get their turn also when cells come without a pause.
+            await asyncio.sleep(0)
 
     def _abort_cells(self) -> None:
         while self._cells:
@@ -204,16 +204,6 @@ class Server:
 
 def _nothing() -> None:
     pass
-
-
-def request_aborts(request: Request, reply: dict[str, Any]) -> bool:
-    """Whether the cells behind this one are not to be run."""
-    content = request.content
-    return (
-        reply["status"] == "error"
-        and not content.get("silent", False)
-        and bool(content.get("stop_on_error", True))
-    )
 
 
 def fail(kernel: Kernel, request: Request, error: BaseException) -> None:

@@ -28,6 +28,7 @@ from ipyrust.formatters import DisplayFormatter
 from ipyrust.history import OutputRecorder, group_commits
 from ipyrust.interrupts import interrupts
 from ipyrust.payloads import PayloadsOfCell, ZMQExitAutocall, set_pager
+from ipyrust.transform import CellTransformer
 
 
 class CellCompiler(CachingCompiler):  # type: ignore[misc]
@@ -46,6 +47,10 @@ class ZMQInteractiveShell(context.ThreadParents, LateShell):
     kernel: Any = AnyTrait()
     # What `exit` and `quit` are.
     exiter = Instance(ZMQExitAutocall)
+
+    @default("input_transformer_manager")
+    def _input_transformer_manager_default(self) -> CellTransformer:
+        return CellTransformer()
 
     @default("exiter")
     def _exiter_default(self) -> Any:

@@ -14,21 +14,67 @@ use crate::{buffer, json};
 #[pyclass(frozen, module = "ipyrust._core")]
 pub(crate) struct Parent {
     pub(crate) inner: Arc<ipyrust_kernel::Parent>,
-    /// Made once, when somebody looks: most parents are only passed on.
+    // Made once, when somebody looks: most parents are only passed on.
+    parts: [PyOnceLock<Py<PyAny>>; 5],
     message: PyOnceLock<Py<PyDict>>,
+}
+
+/// A part of a message that is an object in Python.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Header,
+    ParentHeader,
+    Metadata,
+    Content,
+    Buffers,
 }
 
 impl Parent {
     pub(crate) fn new(inner: Arc<ipyrust_kernel::Parent>) -> Parent {
         Parent {
             inner,
+            parts: std::array::from_fn(|_| PyOnceLock::new()),
             message: PyOnceLock::new(),
         }
     }
 
     /// One part of the message.
-    pub(crate) fn part<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.message(py)?.bind(py).as_any().get_item(name)
+    pub(crate) fn part<'py>(&self, py: Python<'py>, part: Part) -> PyResult<Bound<'py, PyAny>> {
+        let message = &self.inner.message;
+        let json = match part {
+            Part::Header => &message.header_json,
+            Part::ParentHeader => &message.parent_header,
+            Part::Metadata => &message.metadata,
+            Part::Content => &message.content,
+            Part::Buffers => {
+                let make = || Ok(buffer::inward(py, &message.buffers)?.into_any().unbind());
+                return self.once(py, part, make);
+            }
+        };
+        self.once(py, part, || Ok(json::decode(py, json.as_str())?.unbind()))
+    }
+
+    fn once<'py>(
+        &self,
+        py: Python<'py>,
+        part: Part,
+        make: impl FnOnce() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let made = self.parts[part as usize].get_or_try_init(py, make)?;
+        Ok(made.bind(py).clone())
+    }
+
+    fn to_dict(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
+        let header = &self.inner.message.header;
+        let dict = PyDict::new(py);
+        dict.set_item("header", self.part(py, Part::Header)?)?;
+        dict.set_item("msg_id", &header.msg_id)?;
+        dict.set_item("msg_type", &header.msg_type)?;
+        dict.set_item("parent_header", self.part(py, Part::ParentHeader)?)?;
+        dict.set_item("metadata", self.part(py, Part::Metadata)?)?;
+        dict.set_item("content", self.part(py, Part::Content)?)?;
+        dict.set_item("buffers", self.part(py, Part::Buffers)?)?;
+        Ok(dict.unbind())
     }
 }
 
@@ -62,15 +108,13 @@ impl Parent {
     /// `header`, `msg_id`, `msg_type`, `parent_header`, `metadata`, `content`, `buffers`.
     #[getter]
     fn message(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
-        let message = self
-            .message
-            .get_or_try_init(py, || to_dict(py, &self.inner.message))?;
+        let message = self.message.get_or_try_init(py, || self.to_dict(py))?;
         Ok(message.clone_ref(py))
     }
 
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "header")
+        self.part(py, Part::Header)
     }
 
     #[getter]
@@ -82,21 +126,6 @@ impl Parent {
         let header = &self.inner.message.header;
         format!("<Parent {} {}>", header.msg_type, header.msg_id)
     }
-}
-
-fn to_dict(py: Python<'_>, message: &Message) -> PyResult<Py<PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("header", json::decode(py, message.header_json.as_str())?)?;
-    dict.set_item("msg_id", &message.header.msg_id)?;
-    dict.set_item("msg_type", &message.header.msg_type)?;
-    dict.set_item(
-        "parent_header",
-        json::decode(py, message.parent_header.as_str())?,
-    )?;
-    dict.set_item("metadata", json::decode(py, message.metadata.as_str())?)?;
-    dict.set_item("content", json::decode(py, message.content.as_str())?)?;
-    dict.set_item("buffers", buffer::inward(py, &message.buffers)?)?;
-    Ok(dict.unbind())
 }
 
 /// The addresses a message came through.

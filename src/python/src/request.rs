@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
-use crate::message::{self, Parent};
+use crate::message::{self, Parent, Part};
 use crate::{buffer, json};
 
 /// A request to be answered exactly once.
@@ -45,8 +45,8 @@ impl Request {
         &self.parent.get().inner.message
     }
 
-    fn part<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.parent.get().part(py, name)
+    fn part<'py>(&self, py: Python<'py>, part: Part) -> PyResult<Bound<'py, PyAny>> {
+        self.parent.get().part(py, part)
     }
 }
 
@@ -61,28 +61,28 @@ impl Request {
     /// The content, of the shape the specification gives it, with all defaults filled in.
     #[getter]
     fn content<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "content")
+        self.part(py, Part::Content)
     }
 
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "metadata")
+        self.part(py, Part::Metadata)
     }
 
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "header")
+        self.part(py, Part::Header)
     }
 
     #[getter]
     fn parent_header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "parent_header")
+        self.part(py, Part::ParentHeader)
     }
 
     /// What came with the message, on the memory it arrived in; read-only.
     #[getter]
     fn buffers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.part(py, "buffers")
+        self.part(py, Part::Buffers)
     }
 
     #[getter]
