@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ipyrust.completion_cache import keep_whole
+from ipyrust.completion_signatures import read_signatures_directly
 from ipyrust.completion_warnings import accept_provisional, without_filters
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def complete(
         cursor_position = len(code)
     completer = _quick_completer(shell) if quick else shell.Completer
     accept_provisional()
+    read_signatures_directly()
     found = list(rectify_completions(code, completer.completions(code, cursor_position)))
     start = found[0].start if found else cursor_position
     end = found[0].end if found else cursor_position
