@@ -10,7 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ipyrust.completion_cache import keep_whole
+from ipyrust import completion_cache
 from ipyrust.completion_signatures import read_signatures_directly
 from ipyrust.completion_warnings import accept_provisional, without_filters
 
@@ -99,6 +99,7 @@ class _Jedi(threading.Thread):
     def run(self) -> None:
         # In a namespace of its own: nothing of the user's is touched while cells run.
         with contextlib.suppress(Exception):
+            completion_cache.keep_whole()
             import jedi  # type: ignore[import-untyped]
 
             with without_filters():
@@ -115,17 +116,27 @@ _jedi: _Jedi | None = None
 
 
 def jedi_is_ready(shell: ZMQInteractiveShell) -> bool:
-    """Whether jedi can be asked without a wait; it is made ready, and given a moment for it."""
-    global _jedi
+    """Whether jedi can be asked without a wait; the first question gives it a moment.
+
+    Not where its cache is empty: then a moment is not enough, and the answer that does without
+    jedi is there at once, if `make_jedi_ready` is called after it.
+    """
     if not shell.Completer.use_jedi:
         return True
-    patience = 0.0
+    if _jedi is not None:
+        return _jedi.is_ready(0)
+    if completion_cache.is_empty():
+        return False
+    return make_jedi_ready().is_ready(JEDI_PATIENCE)
+
+
+def make_jedi_ready() -> _Jedi:
+    """Let jedi read what it needs, beside whatever else goes on."""
+    global _jedi
     if _jedi is None:
-        keep_whole()
         _jedi = _Jedi()
         _jedi.start()
-        patience = JEDI_PATIENCE
-    return _jedi.is_ready(patience)
+    return _jedi
 
 
 def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:

@@ -28,6 +28,7 @@ def complete(kernel: Kernel, request: Request) -> dict[str, Any] | None:
     if completion.jedi_is_ready(kernel.shell):
         return completion.complete(kernel.shell, code, position)
     request.reply(completion.complete(kernel.shell, code, position, quick=True), metadata=PARTIAL)
+    completion.make_jedi_ready()
     return None
 
 
