@@ -194,6 +194,7 @@ impl Request {
         if !forked() {
             let after = self.aborting.then(|| Outgoing::Aborted(self.queue.clone()));
             self.iopub.end(&self.parent, self.main_shell, after);
+            self.queue.finished();
         }
     }
 }

@@ -183,6 +183,15 @@ pub struct DeleteSubshellRequest {
     pub subshell_id: String,
 }
 
+/// `list_subshell_reply`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListSubshellReply {
+    /// How it went.
+    pub status: ReplyStatus,
+    /// The ids of the subshells there are.
+    pub subshell_id: Vec<String>,
+}
+
 /// `debug_request`: a request of the Debug Adapter Protocol.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DebugRequest {
