@@ -15,6 +15,7 @@ use crate::lock::lock;
 use crate::outbox::Outgoing;
 use crate::parent::Arrived;
 use crate::parent_process::ParentWatch;
+use crate::polled::Polled;
 use crate::process::{block_signals, exit_now};
 use crate::protocol::{IopubWelcome, MessageType, RawJson};
 use crate::session::Session;
@@ -22,12 +23,12 @@ use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::usage::Usage;
 use bytes::Bytes;
-use send::Blocked;
+use send::{Blocked, Encoded};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zmq::{PollItem, Socket};
+use zmq::PollItem;
 
 /// How many messages are taken from a socket before the others get their turn.
 const TURN: usize = 100;
@@ -48,6 +49,8 @@ pub(crate) struct IoThread {
     watch: Option<ParentWatch>,
     usage: Usage,
     shutdown: Shutdown,
+    /// What is to be handed to libzmq together.
+    encoded: Vec<Encoded>,
     /// What IOPub did not take.
     blocked: VecDeque<Blocked>,
     blocked_since: Option<Instant>,
@@ -93,6 +96,7 @@ impl IoThread {
             watch,
             usage: Usage::default(),
             shutdown: Shutdown::default(),
+            encoded: Vec::new(),
             blocked: VecDeque::new(),
             blocked_since: None,
             gate: Some(Gate::default()),
@@ -132,6 +136,7 @@ impl IoThread {
         for outgoing in batch.drain(..) {
             self.send(outgoing);
         }
+        self.hand_over();
         any
     }
 
@@ -193,15 +198,20 @@ impl IoThread {
     fn poll(&self, timeout: i64) -> Ready {
         let sockets = &self.sockets;
         let from_fd = |fd| PollItem::from_fd(fd, zmq::POLLIN);
-        let mut items = vec![
-            sockets.control.as_poll_item(zmq::POLLIN),
-            sockets.shell.as_poll_item(zmq::POLLIN),
-            sockets.stdin.as_poll_item(zmq::POLLIN),
-            sockets.heartbeat.as_poll_item(zmq::POLLIN),
-            sockets.iopub.as_poll_item(zmq::POLLIN),
+        let polled = [
+            &sockets.control,
+            &sockets.shell,
+            &sockets.stdin,
+            &sockets.heartbeat,
+            &sockets.iopub,
+        ];
+        let untold = polled.map(Polled::has_untold);
+        let timeout = if untold.contains(&true) { 0 } else { timeout };
+        let mut items: Vec<_> = polled.map(|socket| from_fd(socket.fd())).into();
+        items.extend([
             from_fd(self.shared.outbox.wake.fd()),
             from_fd(self.shared.termination.fd()),
-        ];
+        ]);
         let monitors = items.len();
         items.extend(
             sockets
@@ -222,12 +232,13 @@ impl IoThread {
         }
         let mut states = items.iter().map(|item| !item.get_revents().is_empty());
         let mut next = || states.next().unwrap_or(false);
+        let [control, shell, stdin, heartbeat, iopub] = untold.map(|untold| next() || untold);
         Ready {
-            control: next(),
-            shell: next(),
-            stdin: next(),
-            heartbeat: next(),
-            iopub: next(),
+            control,
+            shell,
+            stdin,
+            heartbeat,
+            iopub,
             wake: next(),
             termination: next(),
             refused: (0..monitors).fold(false, |any, _| next() || any),
@@ -269,7 +280,7 @@ impl IoThread {
             let Some(frames) = receive(&self.sockets.heartbeat) else {
                 return;
             };
-            send::send_frames(&self.sockets.heartbeat, frames);
+            send::send_frames(&self.sockets.heartbeat, frames.into_iter());
         }
     }
 
@@ -360,7 +371,7 @@ impl IoThread {
 }
 
 /// One message, if one is there. Long frames are not copied.
-fn receive(socket: &Socket) -> Option<Vec<Bytes>> {
+fn receive(socket: &Polled) -> Option<Vec<Bytes>> {
     struct Frame(zmq::Message);
     impl AsRef<[u8]> for Frame {
         fn as_ref(&self) -> &[u8] {
@@ -370,7 +381,7 @@ fn receive(socket: &Socket) -> Option<Vec<Bytes>> {
     let mut frames = Vec::with_capacity(8);
     loop {
         // Frames of a message arrive together, so only the first can be missing.
-        let frame = socket.recv_msg(zmq::DONTWAIT).ok()?;
+        let frame = socket.receive()?;
         let more = frame.get_more();
         frames.push(if frame.len() < 4096 {
             Bytes::copy_from_slice(&frame)

@@ -230,6 +230,18 @@ pub enum ExecutionState {
     Idle,
 }
 
+impl ExecutionState {
+    /// The content of a `status` that says so: three texts, of which every request
+    /// takes two.
+    pub(crate) fn content(self) -> RawJson {
+        RawJson::from_static(match self {
+            Self::Starting => r#"{"execution_state":"starting"}"#,
+            Self::Busy => r#"{"execution_state":"busy"}"#,
+            Self::Idle => r#"{"execution_state":"idle"}"#,
+        })
+    }
+}
+
 /// `status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -404,4 +416,23 @@ struct KernelInfoReply<'a> {
     help_links: &'a [HelpLink],
     debugger: bool,
     supported_features: &'a [String],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_told_as_the_type_of_its_content_would_be() {
+        for state in [
+            ExecutionState::Starting,
+            ExecutionState::Busy,
+            ExecutionState::Idle,
+        ] {
+            let status = Status {
+                execution_state: state,
+            };
+            assert_eq!(state.content(), RawJson::encode(&status));
+        }
+    }
 }
