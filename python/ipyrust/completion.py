@@ -1,4 +1,4 @@
-"""Completion and inspection: what a client asks while a person types.
+"""Completion: what a client asks while a person types.
 
 jedi reads the stubs of Python's own library before its first answer, which takes seconds where its
 cache is empty. It does so on a thread of its own; who asks meanwhile is answered without jedi.
@@ -58,32 +58,6 @@ def complete(
         "cursor_start": start,
         "metadata": {TYPES_KEY: types},
     }
-
-
-def inspect(
-    shell: ZMQInteractiveShell,
-    code: str,
-    cursor_position: int | None,
-    detail_level: int = 0,
-    omit_sections: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """The content of `inspect_reply`."""
-    from IPython.utils.tokenutil import token_at_cursor
-
-    if cursor_position is None:
-        cursor_position = len(code)
-    name = token_at_cursor(code, cursor_position)
-    reply: dict[str, Any] = {"status": "ok", "data": {}, "metadata": {}, "found": False}
-    try:
-        reply["data"] = shell.object_inspect_mime(
-            name, detail_level=detail_level, omit_sections=omit_sections
-        )
-        if not shell.enable_html_pager:
-            reply["data"].pop("text/html", None)
-        reply["found"] = True
-    except KeyError:
-        pass  # There is no such name.
-    return reply
 
 
 class _Jedi(threading.Thread):

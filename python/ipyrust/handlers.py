@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ipyrust import comms, completion, history
+from ipyrust import comms, completion, history, inspection
 
 if TYPE_CHECKING:
     from ipyrust._core import Request
@@ -34,7 +34,7 @@ def complete(kernel: Kernel, request: Request) -> dict[str, Any] | None:
 
 def inspect(kernel: Kernel, request: Request) -> dict[str, Any]:
     content = request.content
-    return completion.inspect(
+    return inspection.inspect(
         kernel.shell,
         content["code"],
         content.get("cursor_pos"),
