@@ -1,4 +1,4 @@
-"""Completion and inspection: what a client asks while a person types.
+"""Completion: what a client asks while a person types.
 
 jedi reads the stubs of Python's own library before its first answer, which takes seconds where its
 cache is empty. It does so on a thread of its own; who asks meanwhile is answered without jedi.
@@ -10,7 +10,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ipyrust.completion_cache import keep_whole
+from ipyrust import completion_cache
+from ipyrust.completion_signatures import read_signatures_directly
 from ipyrust.completion_warnings import accept_provisional, without_filters
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def complete(
         cursor_position = len(code)
     completer = _quick_completer(shell) if quick else shell.Completer
     accept_provisional()
+    read_signatures_directly()
     found = list(rectify_completions(code, completer.completions(code, cursor_position)))
     start = found[0].start if found else cursor_position
     end = found[0].end if found else cursor_position
@@ -58,32 +60,6 @@ def complete(
     }
 
 
-def inspect(
-    shell: ZMQInteractiveShell,
-    code: str,
-    cursor_position: int | None,
-    detail_level: int = 0,
-    omit_sections: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """The content of `inspect_reply`."""
-    from IPython.utils.tokenutil import token_at_cursor
-
-    if cursor_position is None:
-        cursor_position = len(code)
-    name = token_at_cursor(code, cursor_position)
-    reply: dict[str, Any] = {"status": "ok", "data": {}, "metadata": {}, "found": False}
-    try:
-        reply["data"] = shell.object_inspect_mime(
-            name, detail_level=detail_level, omit_sections=omit_sections
-        )
-        if not shell.enable_html_pager:
-            reply["data"].pop("text/html", None)
-        reply["found"] = True
-    except KeyError:
-        pass  # There is no such name.
-    return reply
-
-
 class _Jedi(threading.Thread):
     """Has jedi read what it needs for any answer."""
 
@@ -97,6 +73,7 @@ class _Jedi(threading.Thread):
     def run(self) -> None:
         # In a namespace of its own: nothing of the user's is touched while cells run.
         with contextlib.suppress(Exception):
+            completion_cache.keep_whole()
             import jedi  # type: ignore[import-untyped]
 
             with without_filters():
@@ -113,17 +90,27 @@ _jedi: _Jedi | None = None
 
 
 def jedi_is_ready(shell: ZMQInteractiveShell) -> bool:
-    """Whether jedi can be asked without a wait; it is made ready, and given a moment for it."""
-    global _jedi
+    """Whether jedi can be asked without a wait; the first question gives it a moment.
+
+    Not where its cache is empty: then a moment is not enough, and the answer that does without
+    jedi is there at once, if `make_jedi_ready` is called after it.
+    """
     if not shell.Completer.use_jedi:
         return True
-    patience = 0.0
+    if _jedi is not None:
+        return _jedi.is_ready(0)
+    if completion_cache.is_empty():
+        return False
+    return make_jedi_ready().is_ready(JEDI_PATIENCE)
+
+
+def make_jedi_ready() -> _Jedi:
+    """Let jedi read what it needs, beside whatever else goes on."""
+    global _jedi
     if _jedi is None:
-        keep_whole()
         _jedi = _Jedi()
         _jedi.start()
-        patience = JEDI_PATIENCE
-    return _jedi.is_ready(patience)
+    return _jedi
 
 
 def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:

@@ -4,15 +4,52 @@ jedi (its parser, parso) writes a parsed module straight into the file that late
 kernel that ends meanwhile, as one that is restarted does, leaves a part of it there, and from then
 on no kernel of this user completes anything: jedi fails at the file each time. Here a file is
 written beside its place and moved there when it is whole; what cannot be read is written anew.
+
+Whether the cache holds anything is asked before jedi is imported, which itself takes a while.
 """
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
+
+
+def is_empty() -> bool:
+    """Whether jedi has kept nothing yet for this Python; not if it cannot be told."""
+    try:
+        settings = sys.modules.get("jedi.settings") or _settings()
+        folders = Path(settings.cache_directory).glob(_folders())
+        return not any(True for folder in folders for _ in folder.glob("*.pkl"))
+    except Exception:
+        return False
+
+
+def _settings() -> Any:
+    """jedi's settings without jedi: they depend on nothing of it."""
+    package = importlib.util.find_spec("jedi")
+    if package is None or not package.submodule_search_locations:
+        raise ImportError("there is no jedi")
+    path = Path(package.submodule_search_locations[0]) / "settings.py"
+    specification = importlib.util.spec_from_file_location("ipyrust.jedi_settings", path)
+    if specification is None or specification.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    settings = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(settings)
+    return settings
+
+
+def _folders() -> str:
+    """How parso names the folders of this Python; the end is the version of its format."""
+    import platform
+
+    major, minor = sys.version_info[:2]
+    return f"{platform.python_implementation()}-{major}{minor}-*"
 
 
 def keep_whole() -> None:

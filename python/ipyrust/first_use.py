@@ -15,6 +15,8 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import observe
 
+from ipyrust import tracebacks
+
 _SET_MEANWHILE = ("sys_excepthook", "custom_exceptions", "CustomTB")
 
 
@@ -106,6 +108,7 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         self._traceback_handlers_due = False
         # What was set meanwhile stays.
         kept = {name: vars(self)[name] for name in _SET_MEANWHILE}
+        tracebacks.remember()
         super().init_traceback_handlers(((), None))
         self.__dict__.update(kept)
         self.InteractiveTB.call_pdb = self.call_pdb

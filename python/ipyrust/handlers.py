@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ipyrust import comms, completion, history
+from ipyrust import comms, completion, history, inspection
 
 if TYPE_CHECKING:
     from ipyrust._core import Request
@@ -28,12 +28,13 @@ def complete(kernel: Kernel, request: Request) -> dict[str, Any] | None:
     if completion.jedi_is_ready(kernel.shell):
         return completion.complete(kernel.shell, code, position)
     request.reply(completion.complete(kernel.shell, code, position, quick=True), metadata=PARTIAL)
+    completion.make_jedi_ready()
     return None
 
 
 def inspect(kernel: Kernel, request: Request) -> dict[str, Any]:
     content = request.content
-    return completion.inspect(
+    return inspection.inspect(
         kernel.shell,
         content["code"],
         content.get("cursor_pos"),

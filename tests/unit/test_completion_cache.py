@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,21 @@ def test_a_file_that_is_not_finished_is_not_there(
             parse(module)
     assert files(module) == []
     assert len(parse(module)) == 1
+
+
+def test_an_empty_cache_is_known_before_jedi_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def ask(also: str = "") -> str:
+        code = f"import sys\nfrom ipyrust.completion_cache import is_empty\nprint(is_empty()){also}"
+        return subprocess.check_output([sys.executable, "-c", code], text=True)
+
+    assert ask("\nprint('jedi' in sys.modules)") == "True\nFalse\n"
+    filled = ask(
+        "\nimport jedi\njedi.Script('import this; this.').complete(1, 18)\nprint(is_empty())"
+    )
+    assert filled == "True\nFalse\n"
+    assert ask() == "False\n"

@@ -4,6 +4,7 @@
 use crate::connection::ConnectionInfo;
 use crate::log::Log;
 use crate::nacl::{KEY, public_key_of};
+use rustix::fd::RawFd;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 use zmq::{Context, Socket, SocketEvent};
@@ -87,6 +88,7 @@ struct Watched {
     name: &'static str,
     /// Where libzmq tells what becomes of handshakes.
     monitor: Socket,
+    descriptor: RawFd,
     said: Option<Instant>,
     untold: usize,
 }
@@ -114,18 +116,20 @@ impl Refusals {
         let monitor = context.socket(zmq::PAIR)?;
         monitor.set_linger(0)?;
         monitor.connect(&endpoint)?;
+        let descriptor = monitor.get_fd()?;
         self.0.push(Watched {
             name,
             monitor,
+            descriptor,
             said: None,
             untold: 0,
         });
         Ok(())
     }
 
-    /// What is to be polled.
-    pub(crate) fn sockets(&self) -> impl Iterator<Item = &Socket> {
-        self.0.iter().map(|watched| &watched.monitor)
+    /// What is to be polled: each is readable when something has happened.
+    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
+        self.0.iter().map(|watched| watched.descriptor).collect()
     }
 
     /// Tells what happened since.

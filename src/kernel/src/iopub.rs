@@ -9,7 +9,7 @@ use crate::lock::lock;
 use crate::outbox::{Outbound, Outbox, Outgoing};
 use crate::parent::Parent;
 use crate::process::{forked, write_plainly};
-use crate::protocol::{ExecutionState, MessageType, RawJson, Status, Stream, StreamName};
+use crate::protocol::{ExecutionState, MessageType, RawJson, Stream, StreamName};
 use crate::streams::{Piece, Streams};
 use bytes::Bytes;
 use rustix::fd::RawFd;
@@ -25,6 +25,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     /// `kernel.<ident>.`, before the type of the message.
     prefix: String,
+    status_topic: Bytes,
 }
 
 #[derive(Default)]
@@ -48,6 +49,7 @@ impl IoPub {
             state: Mutex::default(),
             outbox,
             prefix: format!("kernel.{ident}."),
+            status_topic: Bytes::from(format!("kernel.{ident}.status")),
         }))
     }
 
@@ -163,7 +165,7 @@ impl IoPub {
         if main_shell {
             state.running.push(Arc::clone(parent));
         }
-        self.status(ExecutionState::Busy, Some(parent));
+        self.publish_status(ExecutionState::Busy, Some(parent));
     }
 
     /// A request has been answered: its text, then idle. A cell that still runs
@@ -177,9 +179,9 @@ impl IoPub {
                 .retain(|running| !Arc::ptr_eq(running, parent));
             state.last = Some(Arc::clone(parent));
         }
-        self.status(ExecutionState::Idle, Some(parent));
+        self.publish_status(ExecutionState::Idle, Some(parent));
         if let Some(running) = state.running.last() {
-            self.status(ExecutionState::Busy, Some(running));
+            self.publish_status(ExecutionState::Busy, Some(running));
         }
         if let Some(after) = after {
             self.0.outbox.push(after);
@@ -190,18 +192,31 @@ impl IoPub {
 
     /// Whether the main shell is answering a request.
     pub(crate) fn is_busy(&self) -> bool {
-        !lock(&self.0.state).running.is_empty()
+        self.running().is_some()
     }
 
-    fn status(&self, execution_state: ExecutionState, parent: Option<&Arc<Parent>>) {
-        let content = RawJson::encode(&Status { execution_state });
-        let message = Outbound::new(MessageType::Status, content, parent);
-        self.0.outbox.publish(self.topic("status"), message);
+    /// The request that the main shell answers.
+    pub(crate) fn running(&self) -> Option<Arc<Parent>> {
+        lock(&self.0.state).running.last().cloned()
+    }
+
+    fn publish_status(&self, state: ExecutionState, parent: Option<&Arc<Parent>>) {
+        self.0.outbox.push(self.status(state, parent));
+        self.0.outbox.wake.notify(false);
+    }
+
+    /// A status, for who sends it past the outbox; too small to count.
+    pub(crate) fn status(&self, state: ExecutionState, parent: Option<&Arc<Parent>>) -> Outgoing {
+        Outgoing::Publish {
+            topic: self.0.status_topic.clone(),
+            message: Outbound::new(MessageType::Status, state.content(), parent),
+            counted: 0,
+        }
     }
 
     /// `status: starting`, once in the kernel's life.
     pub(crate) fn starting(&self) {
-        self.status(ExecutionState::Starting, None);
+        self.publish_status(ExecutionState::Starting, None);
     }
 
     /// Pushes something of this parent's after all its text. It leaves soon; at

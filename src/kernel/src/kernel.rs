@@ -143,7 +143,7 @@ impl Kernel {
         let ending = Arc::clone(&shared);
         let watch = options.watch_parent.then(ParentWatch::start).flatten();
         let io = Io::new(Arc::clone(&shared), sockets, session, headers, watch);
-        let io = IoThread::new(io).map_err(SocketError::Descriptor)?;
+        let io = IoThread::new(io);
         let thread = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("ipyrust-io".to_owned())

@@ -30,6 +30,7 @@ mod nacl;
 mod outbox;
 mod parent;
 mod parent_process;
+mod polled;
 mod process;
 pub mod protocol;
 mod queue;

@@ -194,6 +194,7 @@ impl Request {
         if !forked() {
             let after = self.aborting.then(|| Outgoing::Aborted(self.queue.clone()));
             self.iopub.end(&self.parent, self.main_shell, after);
+            self.queue.finished();
         }
     }
 }
@@ -251,14 +252,25 @@ pub(crate) fn execute_metadata(
     })
 }
 
-/// The reply to a request that was not tried.
-pub(crate) fn aborted_reply(arrived: &Arrived, engine: &str) -> Option<Outbound> {
-    let kind = arrived.parent.message.message_type.reply()?;
-    let content = RawJson::encode(&StatusReply {
-        status: ReplyStatus::Aborted,
-    });
-    let metadata = execute_metadata(&content, None, SystemTime::now(), engine);
-    let mut message = Outbound::new(kind, content, Some(&arrived.parent));
-    message.metadata = metadata;
-    Some(message)
+/// The replies to requests that are not tried; what is the same in all is encoded once.
+pub(crate) struct Aborted {
+    content: RawJson,
+    metadata: RawJson,
+}
+
+impl Aborted {
+    pub(crate) fn new(engine: &str) -> Aborted {
+        let content = RawJson::encode(&StatusReply {
+            status: ReplyStatus::Aborted,
+        });
+        let metadata = execute_metadata(&content, None, SystemTime::now(), engine);
+        Aborted { content, metadata }
+    }
+
+    pub(crate) fn reply(&self, arrived: &Arrived) -> Option<Outbound> {
+        let kind = arrived.parent.message.message_type.reply()?;
+        let mut message = Outbound::new(kind, self.content.clone(), Some(&arrived.parent));
+        message.metadata = self.metadata.clone();
+        Some(message)
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::connection::{ConnectionInfo, Transport};
 use crate::encryption::{EncryptionError, Keys, Refusals};
+use crate::polled::Polled;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use zmq::{Context, Socket, SocketType};
@@ -14,11 +15,11 @@ const LINGER_MILLISECONDS: i32 = 1000;
 
 /// The sockets of a kernel. The context is dropped last, as the order says.
 pub(crate) struct Sockets {
-    pub(crate) shell: Socket,
-    pub(crate) control: Socket,
-    pub(crate) stdin: Socket,
-    pub(crate) heartbeat: Socket,
-    pub(crate) iopub: Socket,
+    pub(crate) shell: Polled,
+    pub(crate) control: Polled,
+    pub(crate) stdin: Polled,
+    pub(crate) heartbeat: Polled,
+    pub(crate) iopub: Polled,
     /// Of an encrypted kernel.
     pub(crate) refusals: Refusals,
     pub(crate) context: Context,
@@ -45,9 +46,6 @@ pub enum SocketError {
         /// Why.
         source: zmq::Error,
     },
-    /// A socket has no descriptor to wait for.
-    #[error("cannot wait for the sockets: {0}")]
-    Descriptor(zmq::Error),
     /// The keys of the connection file.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
@@ -61,7 +59,7 @@ impl Sockets {
         let context = Context::new();
         let mut refusals = Refusals::default();
         let mut make =
-            |name, kind, port: &mut u16, info: &ConnectionInfo| -> Result<Socket, SocketError> {
+            |name, kind, port: &mut u16, info: &ConnectionInfo| -> Result<Polled, SocketError> {
                 let option = |source| SocketError::Option { name, source };
                 let mut socket = context.socket(kind).map_err(option)?;
                 set_up(&mut socket, kind, info).map_err(option)?;
@@ -70,7 +68,7 @@ impl Sockets {
                     refusals.watch(name, &socket, &context).map_err(option)?;
                 }
                 bind(&socket, name, port, info)?;
-                Ok(socket)
+                Polled::new(socket).map_err(option)
             };
         // The shape of the file stays; only its ports are written.
         let told = info.clone();
@@ -85,10 +83,22 @@ impl Sockets {
         })
     }
 
+    /// All of them, in an order of their own.
+    pub(crate) fn all(&self) -> [&Polled; 5] {
+        [
+            &self.control,
+            &self.shell,
+            &self.stdin,
+            &self.heartbeat,
+            &self.iopub,
+        ]
+    }
+
     /// Lets the next message pass subscribers that take nothing, or none again.
     pub(crate) fn set_lossless(&mut self, lossless: bool) {
         // It was set once at the start, so the option is known to be taken.
-        let _ = set_option(&mut self.iopub, zmq_sys::ZMQ_XPUB_NODROP, lossless.into());
+        let iopub = self.iopub.socket_mut();
+        let _ = set_option(iopub, zmq_sys::ZMQ_XPUB_NODROP, lossless.into());
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Waiting {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Arrived>,
+    /// How many have been taken and are not answered yet.
+    taken: usize,
     closed: bool,
     /// Between an aborting reply and the moment its victims are answered.
     paused: bool,
@@ -70,8 +72,21 @@ impl Waiting {
         }
         let place = state.waiting.iter().position(wanted)?;
         let arrived = state.waiting.remove(place)?;
+        state.taken += 1;
         self.settle(&mut state);
         Some(arrived)
+    }
+
+    /// One that was taken has been answered.
+    pub(crate) fn finished(&self) {
+        let mut state = lock(&self.state);
+        state.taken = state.taken.saturating_sub(1);
+    }
+
+    /// Whether nothing waits and nothing is being answered.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = lock(&self.state);
+        state.taken == 0 && state.waiting.is_empty()
     }
 
     /// Adds a request; gives it back if the queue is closed.

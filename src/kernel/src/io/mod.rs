@@ -22,13 +22,13 @@ use crate::lock::lock;
 use crate::outbox::Outgoing;
 use crate::parent::Arrived;
 use crate::parent_process::ParentWatch;
+use crate::polled::Polled;
 use crate::process::{exit_now, with_signals_blocked};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
 use crate::usage::Usage;
-use receive::Unread;
-use send::Blocked;
+use send::{Blocked, Encoded};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,8 @@ pub(crate) struct Io {
     watch: Option<ParentWatch>,
     usage: Usage,
     shutdown: Shutdown,
-    unread: Unread,
+    /// What is to be handed to libzmq together.
+    encoded: Vec<Encoded>,
     /// What IOPub did not take.
     blocked: VecDeque<Blocked>,
     blocked_since: Option<Instant>,
@@ -81,7 +82,7 @@ impl Io {
             watch,
             usage: Usage::default(),
             shutdown: Shutdown::default(),
-            unread: Unread::default(),
+            encoded: Vec::new(),
             blocked: VecDeque::new(),
             blocked_since: None,
             gate: Some(Gate::default()),
@@ -92,7 +93,14 @@ impl Io {
     /// What there is to do now; whether there was anything.
     fn turn(&mut self, ready: &Ready, batch: &mut Vec<Outgoing>) -> bool {
         let now = Instant::now();
-        self.unread.add(ready);
+        for (socket, told) in self.sockets.all().into_iter().zip(ready.sockets) {
+            if told {
+                socket.told();
+            }
+        }
+        if ready.refused {
+            self.sockets.refusals.report(&self.shared.log);
+        }
         if ready.termination && self.shared.termination.lower() {
             self.shutdown.wish(self.shared.shutdown_grace);
         }
@@ -228,6 +236,6 @@ fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
             return false;
         };
         io.send_batch(&mut Vec::new());
-        io.blocked.is_empty() && io.nothing_unread()
+        io.blocked.is_empty() && !io.sockets.all().into_iter().any(Polled::has_untold)
     })
 }

@@ -6,8 +6,8 @@ use crate::lock::lock;
 use crate::outbox::Outbound;
 use crate::parent::{Arrived, Parent};
 use crate::protocol::{
-    Channel, ConnectReply, ErrorReply, Header, MessageType, RawJson, ReplyStatus, ShutdownRequest,
-    StatusReply, complete,
+    Channel, ConnectReply, ErrorReply, Header, ListSubshellReply, MessageType, RawJson,
+    ReplyStatus, ShutdownRequest, StatusReply, complete,
 };
 use crate::wire::{self, Message};
 use bytes::Bytes;
@@ -68,6 +68,11 @@ impl Io {
             MessageType::InterruptRequest => {
                 (self.shared.interrupt)();
                 self.answer(&arrived, status);
+            }
+            // Behind one that makes or deletes a subshell it waits its turn.
+            MessageType::ListSubshellRequest if self.shared.control.waiting().is_at_rest() => {
+                let reply = self.subshells_reply();
+                self.answer(&arrived, reply);
             }
             // Need the language, and must not wait for a cell.
             MessageType::ShutdownRequest if arrived.channel == Channel::Control => {
@@ -148,6 +153,13 @@ impl Io {
             stdin_port: connection.stdin_port,
             control_port: connection.control_port,
             hb_port: connection.hb_port,
+        })
+    }
+
+    fn subshells_reply(&self) -> RawJson {
+        RawJson::encode(&ListSubshellReply {
+            status: ReplyStatus::Ok,
+            subshell_id: self.shared.subshells.ids(),
         })
     }
 

@@ -1,15 +1,19 @@
 //! Sending: encode, sign, hand to libzmq. A subscriber that is full makes IOPub
 //! wait, and nothing else.
+//!
+//! What leaves together is encoded first and handed over then. libzmq's thread
+//! sends what it finds: given one message after the other, slowly, it wakes for
+//! each and makes a system call of its own for each.
 
 use super::{Io, RETRY};
 use crate::outbox::{Outbound, Outgoing};
 use crate::parent::Arrived;
-use crate::protocol::{Channel, MessageType, RawJson};
-use crate::request::aborted_reply;
+use crate::polled::Polled;
+use crate::protocol::{Channel, ExecutionState, MessageType, RawJson};
+use crate::request::Aborted;
 use crate::wire::{self, Parts};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
-use zmq::Socket;
 
 /// A subscriber that takes nothing for so long while the backlog is full is
 /// given up on: a cell must not wait for it for ever.
@@ -17,14 +21,20 @@ const GIVE_UP_FULL: Duration = Duration::from_secs(10);
 /// The same while there is room: the other subscribers must not wait for ever.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
+/// How many messages are encoded before they are handed over.
+const TOGETHER: usize = 64;
+/// Frames up to this size are copied into memory of libzmq's, which takes one
+/// allocation, or none; to lend it ours takes two.
+const COPIED: usize = 4096;
+
 /// A message IOPub did not take.
 pub(super) struct Blocked {
     frames: Vec<Bytes>,
     counted: usize,
 }
 
-/// A message as it leaves.
-enum Encoded {
+/// A message that is ready for libzmq.
+pub(super) enum Encoded {
     Publish(Blocked),
     Reply(Channel, Vec<Bytes>),
 }
@@ -32,107 +42,124 @@ enum Encoded {
 impl Io {
     /// Sends what waits in the outbox; whether anything did. `batch` is empty and
     /// lends its memory.
-    ///
-    /// All of it is encoded before the first is sent: messages that reach libzmq
-    /// one right after the other wake its thread once, and leave in one packet.
     pub(super) fn send_batch(&mut self, batch: &mut Vec<Outgoing>) -> bool {
         self.shared.outbox.take(batch);
         let any = !batch.is_empty();
-        let mut encoded = Vec::with_capacity(batch.len());
         for outgoing in batch.drain(..) {
-            match outgoing {
-                Outgoing::Publish {
-                    topic,
-                    message,
-                    counted,
-                } => {
-                    let frames = self.encode(&[topic], message);
-                    encoded.push(Encoded::Publish(Blocked { frames, counted }));
-                }
-                Outgoing::Reply { channel, message } => {
-                    encoded.extend(self.encode_reply(channel, message));
-                }
-                // What is more than a message waits for those before it.
-                Outgoing::Input { message } => {
-                    self.send_encoded(&mut encoded);
-                    self.ask(message);
-                }
-                Outgoing::ReplyAborting {
-                    channel,
-                    message,
-                    queue,
-                } => {
-                    // What lies in the socket was sent before its sender could know
-                    // of the error. The socket is read empty, then the reply goes.
-                    self.send_encoded(&mut encoded);
-                    self.open_gate();
-                    self.receive_shell(usize::MAX);
-                    queue.sweep();
-                    encoded.extend(self.encode_reply(channel, message));
-                }
-                Outgoing::Aborted(queue) => {
-                    for arrived in queue.take_aborted() {
-                        self.answer_aborted(&arrived);
-                    }
-                    // Only now: the status of what comes next must not mix with theirs.
-                    queue.resume();
-                }
-                Outgoing::Refused {
-                    requests,
-                    ename,
-                    evalue,
-                } => {
-                    for arrived in requests {
-                        self.answer_error(&arrived, ename, &evalue);
-                    }
-                }
-            }
+            self.send(outgoing);
         }
-        self.send_encoded(&mut encoded);
+        self.hand_over();
         any
     }
 
-    fn send_encoded(&mut self, encoded: &mut Vec<Encoded>) {
-        for encoded in encoded.drain(..) {
-            match encoded {
-                Encoded::Publish(message) => self.publish(message),
-                Encoded::Reply(channel, frames) => self.send_reply(channel, frames),
+    fn send(&mut self, outgoing: Outgoing) {
+        match outgoing {
+            Outgoing::Publish {
+                topic,
+                message,
+                counted,
+            } => {
+                let frames = self.encode(&[topic], message);
+                self.hold(Encoded::Publish(Blocked { frames, counted }));
+            }
+            Outgoing::Reply { channel, message } => self.reply(channel, message),
+            Outgoing::Input { message } => {
+                // Answers to earlier questions must not be taken for its own.
+                self.receive_stdin(usize::MAX);
+                self.shared.stdin.asked(message.msg_id.as_deref());
+                let addresses = addresses(&message);
+                let frames = self.encode(&addresses, message);
+                self.hand_over();
+                send_frames(&self.sockets.stdin, frames.into_iter());
+            }
+            Outgoing::ReplyAborting {
+                channel,
+                message,
+                queue,
+            } => {
+                // What lies in the socket was sent before its sender could know
+                // of the error. The socket is read empty, then the reply goes.
+                self.open_gate();
+                self.receive_shell(usize::MAX);
+                queue.sweep();
+                self.reply(channel, message);
+            }
+            Outgoing::Aborted(queue) => {
+                self.answer_all_aborted(&queue.take_aborted());
+                // Only now: the status of what comes next must not mix with theirs.
+                queue.resume();
+            }
+            Outgoing::Refused {
+                requests,
+                ename,
+                evalue,
+            } => {
+                for arrived in requests {
+                    self.answer_error(&arrived, ename, &evalue);
+                }
             }
         }
-    }
-
-    fn ask(&mut self, question: Outbound) {
-        // Answers to earlier questions must not be taken for its own.
-        self.receive_stdin(usize::MAX);
-        self.shared.stdin.asked(question.msg_id.as_deref());
-        let addresses = addresses(&question);
-        let frames = self.encode(&addresses, question);
-        send_frames(&self.sockets.stdin, frames);
-        self.unread.stdin = true;
     }
 
     /// Answers one that is not tried, because another failed or the kernel ends.
     pub(super) fn answer_aborted(&mut self, arrived: &Arrived) {
-        let reply = aborted_reply(arrived, &self.shared.ident);
+        let reply = Aborted::new(&self.shared.ident).reply(arrived);
         self.answer_with(arrived, reply);
     }
 
-    fn encode_reply(&mut self, channel: Channel, message: Outbound) -> Option<Encoded> {
+    /// The same for many, which have written nothing: past the outbox, since a
+    /// run of all cells can leave thousands.
+    fn answer_all_aborted(&mut self, waiting: &[Arrived]) {
+        let iopub = self.shared.iopub.clone();
+        let aborted = Aborted::new(&self.shared.ident);
+        for arrived in waiting {
+            self.send(iopub.status(ExecutionState::Busy, Some(&arrived.parent)));
+            if let Some(message) = aborted.reply(arrived) {
+                let channel = arrived.channel;
+                self.send(Outgoing::Reply { channel, message });
+            }
+            self.send(iopub.status(ExecutionState::Idle, Some(&arrived.parent)));
+        }
+        // Another shell's cell may run, and is busy again.
+        if !waiting.is_empty()
+            && let Some(running) = iopub.running()
+        {
+            self.send(iopub.status(ExecutionState::Busy, Some(&running)));
+        }
+    }
+
+    fn reply(&mut self, channel: Channel, message: Outbound) {
         let addresses = addresses(&message);
         // A wish to shut down that came from a signal has no sender.
         if addresses.is_empty() {
-            return None;
+            return;
         }
-        Some(Encoded::Reply(channel, self.encode(&addresses, message)))
+        let frames = self.encode(&addresses, message);
+        self.hold(Encoded::Reply(channel, frames));
     }
 
-    fn send_reply(&mut self, channel: Channel, frames: Vec<Bytes>) {
-        let (socket, unread) = match channel {
-            Channel::Shell => (&self.sockets.shell, &mut self.unread.shell),
-            Channel::Control => (&self.sockets.control, &mut self.unread.control),
-        };
-        send_frames(socket, frames);
-        *unread = true;
+    fn hold(&mut self, message: Encoded) {
+        self.encoded.push(message);
+        if self.encoded.len() >= TOGETHER {
+            self.hand_over();
+        }
+    }
+
+    /// Gives libzmq what is encoded.
+    pub(super) fn hand_over(&mut self) {
+        let mut encoded = std::mem::take(&mut self.encoded);
+        for message in encoded.drain(..) {
+            match message {
+                Encoded::Publish(message) => self.publish(message),
+                Encoded::Reply(Channel::Shell, frames) => {
+                    send_frames(&self.sockets.shell, frames.into_iter());
+                }
+                Encoded::Reply(Channel::Control, frames) => {
+                    send_frames(&self.sockets.control, frames.into_iter());
+                }
+            }
+        }
+        self.encoded = encoded;
     }
 
     /// Publishes past the outbox what has no order to keep.
@@ -176,15 +203,17 @@ impl Io {
         }
     }
 
-    fn try_publish(&mut self, mut message: Blocked) -> Result<(), Blocked> {
-        let topic = message.frames.first().cloned().unwrap_or_default();
-        let flags = zmq::SNDMORE | zmq::DONTWAIT;
-        self.unread.iopub = true;
-        match self.sockets.iopub.send(&topic[..], flags) {
+    fn try_publish(&mut self, message: Blocked) -> Result<(), Blocked> {
+        let topic = message.frames.first().map_or(&[][..], |topic| topic);
+        match self.sockets.iopub.send(topic, true) {
             Err(zmq::Error::EAGAIN) => return Err(message),
             Err(error) => self.shared.log.say(format_args!("cannot publish: {error}")),
             // libzmq looks for room at the first frame only.
-            Ok(()) => send_frames(&self.sockets.iopub, message.frames.split_off(1)),
+            Ok(()) => {
+                let mut frames = message.frames.into_iter();
+                frames.next();
+                send_frames(&self.sockets.iopub, frames);
+            }
         }
         self.shared.outbox.subtract_backlog(message.counted);
         Ok(())
@@ -236,18 +265,17 @@ fn addresses(message: &Outbound) -> Vec<Bytes> {
         .map_or_else(Vec::new, |parent| parent.message.identities.clone())
 }
 
-/// Hands frames to libzmq, without a copy where we alone hold them. A client
-/// that has gone is not an error.
-pub(super) fn send_frames(socket: &Socket, frames: Vec<Bytes>) {
-    let mut frames = frames.into_iter().peekable();
+/// Hands frames to libzmq, long ones without a copy where we alone hold them. A
+/// client that has gone is not an error.
+pub(super) fn send_frames(socket: &Polled, mut frames: impl ExactSizeIterator<Item = Bytes>) {
     while let Some(frame) = frames.next() {
-        let more = if frames.peek().is_some() {
-            zmq::SNDMORE
+        let more = frames.len() > 0;
+        let message = if frame.len() <= COPIED {
+            zmq::Message::from(&frame[..])
         } else {
-            0
+            zmq::Message::from(Vec::from(frame))
         };
-        let frame = zmq::Message::from(Vec::from(frame));
-        if socket.send(frame, more | zmq::DONTWAIT).is_err() {
+        if socket.send(message, more).is_err() {
             return;
         }
     }

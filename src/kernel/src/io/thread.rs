@@ -2,9 +2,9 @@
 
 use super::{Io, send_in_its_place};
 use crate::lock::lock;
+use crate::polled::Polled;
 use crate::process::block_signals;
 use crate::shared::Shared;
-use crate::sockets::Sockets;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, RawFd};
 use std::sync::{Arc, Mutex};
@@ -17,29 +17,15 @@ const NAP: Duration = Duration::from_millis(1);
 pub(crate) struct IoThread {
     io: Arc<Mutex<Option<Io>>>,
     shared: Arc<Shared>,
-    /// Where libzmq tells of messages. `zmq::poll` would ask each socket, twice,
-    /// with a system call each.
-    sockets: Notices,
-}
-
-/// The descriptors of the sockets.
-struct Notices {
-    control: RawFd,
-    shell: RawFd,
-    stdin: RawFd,
-    heartbeat: RawFd,
-    iopub: RawFd,
+    sockets: [RawFd; 5],
     refusals: Vec<RawFd>,
 }
 
 /// What a poll found.
 #[derive(Default)]
 pub(super) struct Ready {
-    pub(super) control: bool,
-    pub(super) shell: bool,
-    pub(super) stdin: bool,
-    pub(super) heartbeat: bool,
-    pub(super) iopub: bool,
+    /// In the order of `Sockets::all`.
+    pub(super) sockets: [bool; 5],
     pub(super) refused: bool,
     pub(super) termination: bool,
     pub(super) parent: bool,
@@ -55,8 +41,9 @@ struct Sleep {
 }
 
 impl IoThread {
-    pub(crate) fn new(io: Io) -> zmq::Result<IoThread> {
-        let sockets = Notices::of(&io.sockets)?;
+    pub(crate) fn new(io: Io) -> IoThread {
+        let sockets = io.sockets.all().map(Polled::fd);
+        let refusals = io.sockets.refusals.descriptors();
         let shared = Arc::clone(&io.shared);
         let io = Arc::new(Mutex::new(Some(io)));
         let in_its_place = Arc::downgrade(&io);
@@ -65,11 +52,12 @@ impl IoThread {
                 .upgrade()
                 .is_some_and(|io| send_in_its_place(&io))
         });
-        Ok(IoThread {
+        IoThread {
             io,
             shared,
             sockets,
-        })
+            refusals,
+        }
     }
 
     /// Until the kernel is closed.
@@ -98,18 +86,10 @@ impl IoThread {
     }
 
     fn poll(&self, sleep: &Sleep) -> Ready {
-        let sockets = &self.sockets;
         let shared = &self.shared;
-        let mut descriptors = vec![
-            sockets.control,
-            sockets.shell,
-            sockets.stdin,
-            sockets.heartbeat,
-            sockets.iopub,
-            shared.outbox.wake.fd(),
-            shared.termination.fd(),
-        ];
-        descriptors.extend(&sockets.refusals);
+        let mut descriptors = self.sockets.to_vec();
+        descriptors.extend([shared.outbox.wake.fd(), shared.termination.fd()]);
+        descriptors.extend(&self.refusals);
         descriptors.extend(sleep.parent);
         descriptors.extend(sleep.descriptors.iter().flatten());
         let mut items: Vec<PollFd<'_>> = descriptors
@@ -132,34 +112,13 @@ impl IoThread {
         let mut states = items.iter().map(|item| !item.revents().is_empty());
         let mut next = || states.next().unwrap_or(false);
         Ready {
-            control: next(),
-            shell: next(),
-            stdin: next(),
-            heartbeat: next(),
-            iopub: next(),
+            sockets: std::array::from_fn(|_| next()),
             wake: next(),
             termination: next(),
-            refused: (0..sockets.refusals.len()).fold(false, |any, _| next() || any),
+            refused: (0..self.refusals.len()).fold(false, |any, _| next() || any),
             parent: sleep.parent.is_some() && next(),
             descriptors: next() | next(),
         }
-    }
-}
-
-impl Notices {
-    fn of(sockets: &Sockets) -> zmq::Result<Notices> {
-        Ok(Notices {
-            control: sockets.control.get_fd()?,
-            shell: sockets.shell.get_fd()?,
-            stdin: sockets.stdin.get_fd()?,
-            heartbeat: sockets.heartbeat.get_fd()?,
-            iopub: sockets.iopub.get_fd()?,
-            refusals: sockets
-                .refusals
-                .sockets()
-                .map(zmq::Socket::get_fd)
-                .collect::<zmq::Result<_>>()?,
-        })
     }
 }
 
@@ -169,7 +128,8 @@ impl Io {
     fn sleep(&self, active: bool) -> Sleep {
         let now = Instant::now();
         let outbox = &self.shared.outbox;
-        let hurry = self.unread.any()
+        let unsettled = self.sockets.all().into_iter().any(Polled::is_unsettled);
+        let hurry = unsettled
             || self.is_closing()
             || if active {
                 outbox.wake.is_urgent()

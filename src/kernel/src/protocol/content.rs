@@ -183,6 +183,15 @@ pub struct DeleteSubshellRequest {
     pub subshell_id: String,
 }
 
+/// `list_subshell_reply`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListSubshellReply {
+    /// How it went.
+    pub status: ReplyStatus,
+    /// The ids of the subshells there are.
+    pub subshell_id: Vec<String>,
+}
+
 /// `debug_request`: a request of the Debug Adapter Protocol.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DebugRequest {
@@ -219,6 +228,18 @@ pub enum ExecutionState {
     Busy,
     /// It has been answered.
     Idle,
+}
+
+impl ExecutionState {
+    /// The content of a `status` that says so: three texts, of which every request
+    /// takes two.
+    pub(crate) fn content(self) -> RawJson {
+        RawJson::from_static(match self {
+            Self::Starting => r#"{"execution_state":"starting"}"#,
+            Self::Busy => r#"{"execution_state":"busy"}"#,
+            Self::Idle => r#"{"execution_state":"idle"}"#,
+        })
+    }
 }
 
 /// `status`.
@@ -395,4 +416,23 @@ struct KernelInfoReply<'a> {
     help_links: &'a [HelpLink],
     debugger: bool,
     supported_features: &'a [String],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_told_as_the_type_of_its_content_would_be() {
+        for state in [
+            ExecutionState::Starting,
+            ExecutionState::Busy,
+            ExecutionState::Idle,
+        ] {
+            let status = Status {
+                execution_state: state,
+            };
+            assert_eq!(state.content(), RawJson::encode(&status));
+        }
+    }
 }

@@ -196,10 +196,11 @@ fn debug_and_subshell_requests_come_out_of_control() {
     let kinds = [
         "debug_request",
         "create_subshell_request",
-        "list_subshell_request",
+        "delete_subshell_request",
     ];
     for kind in kinds {
-        let content = json!({"command": "debugInfo", "seq": 1, "type": "request"});
+        let content =
+            json!({"command": "debugInfo", "seq": 1, "type": "request", "subshell_id": "one"});
         let id = client.command(kind, content);
         let mut request = take(room.kernel.control());
         assert_eq!(request.kind().as_str(), kind);
