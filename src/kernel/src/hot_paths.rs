@@ -137,7 +137,7 @@ fn flush_a_stream() {
             let (name, text) = (piece.name, &*piece.text);
             let content = RawJson::encode(&Stream { name, text });
             let message = Outbound::new(MessageType::Stream, content, piece.parent.as_ref());
-            outbox.publish(Bytes::from_static(b"stream.stdout"), message, false);
+            outbox.publish(Bytes::from_static(b"stream.stdout"), message);
         }
     });
     let mut batch = Vec::new();

@@ -90,7 +90,9 @@ impl IoPub {
         message.buffers = buffers;
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, parent);
-        self.0.outbox.publish(topic, message, false);
+        self.0.outbox.publish(topic, message);
+        drop(state);
+        self.0.outbox.wake.notify(false);
     }
 
     /// Writes text to a stream. It never waits; who writes without end should
@@ -165,7 +167,9 @@ impl IoPub {
         if main_shell {
             state.running.push(Arc::clone(parent));
         }
-        self.publish_status(ExecutionState::Busy, Some(parent));
+        self.append_status(ExecutionState::Busy, parent);
+        drop(state);
+        self.0.outbox.wake.notify(false);
     }
 
     /// A request has been answered: its text, then idle. A cell that still runs
@@ -179,13 +183,14 @@ impl IoPub {
                 .retain(|running| !Arc::ptr_eq(running, parent));
             state.last = Some(Arc::clone(parent));
         }
-        self.publish_status(ExecutionState::Idle, Some(parent));
+        self.append_status(ExecutionState::Idle, parent);
         if let Some(running) = state.running.last() {
-            self.publish_status(ExecutionState::Busy, Some(running));
+            self.append_status(ExecutionState::Busy, running);
         }
         if let Some(after) = after {
-            self.0.outbox.push(after, true);
+            self.0.outbox.append(after);
         }
+        drop(state);
         self.0.outbox.wake.notify(true);
     }
 
@@ -199,8 +204,8 @@ impl IoPub {
         lock(&self.0.state).running.last().cloned()
     }
 
-    fn publish_status(&self, state: ExecutionState, parent: Option<&Arc<Parent>>) {
-        self.0.outbox.push(self.status(state, parent), false);
+    fn append_status(&self, state: ExecutionState, parent: &Arc<Parent>) {
+        self.0.outbox.append(self.status(state, Some(parent)));
     }
 
     /// A status, for who sends it past the outbox; too small to count.
@@ -214,17 +219,21 @@ impl IoPub {
 
     /// `status: starting`, once in the kernel's life.
     pub(crate) fn starting(&self) {
-        self.publish_status(ExecutionState::Starting, None);
+        let status = self.status(ExecutionState::Starting, None);
+        self.0.outbox.push(status, false);
     }
 
-    /// Pushes something of this parent's after all its text.
-    pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing) {
+    /// Pushes something of this parent's after all its text. What is not urgent
+    /// may be taken along by what follows, or leaves by itself within a nap.
+    pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing, urgent: bool) {
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, Some(parent));
-        self.0.outbox.push(outgoing, true);
+        self.0.outbox.append(outgoing);
+        drop(state);
+        self.0.outbox.wake.notify(urgent);
     }
 
-    /// Sends all pending text of a parent, and what the descriptors hold.
+    /// Appends all pending text of a parent, and what the descriptors hold.
     fn flush_of(&self, state: &mut State, parent: Option<&Arc<Parent>>) {
         self.read_descriptors(state);
         for piece in state.streams.take_of(parent, Instant::now()) {
@@ -257,7 +266,7 @@ impl IoPub {
             StreamName::Stdout => b"stream.stdout",
             StreamName::Stderr => b"stream.stderr",
         });
-        self.0.outbox.publish(topic, message, false);
+        self.0.outbox.publish(topic, message);
         // Counted as text until now, as a message from now on.
         self.0.outbox.subtract_backlog(text.len());
     }

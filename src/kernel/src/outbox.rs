@@ -101,22 +101,25 @@ impl Outbox {
 
     /// Puts it at the end.
     pub(crate) fn push(&self, outgoing: Outgoing, urgent: bool) {
-        lock(&self.queue).push(outgoing);
+        self.append(outgoing);
         self.wake.notify(urgent);
     }
 
-    /// Publishes; its bytes count as backlog until they are sent.
-    pub(crate) fn publish(&self, topic: Bytes, message: Outbound, urgent: bool) {
+    /// Puts it at the end. The caller wakes the I/O thread, once it has let go of
+    /// the locks that thread is going to want.
+    pub(crate) fn append(&self, outgoing: Outgoing) {
+        lock(&self.queue).push(outgoing);
+    }
+
+    /// Appends what is to be published; its bytes count as backlog until they are sent.
+    pub(crate) fn publish(&self, topic: Bytes, message: Outbound) {
         let counted = message.size();
         self.add_backlog(counted);
-        self.push(
-            Outgoing::Publish {
-                topic,
-                message,
-                counted,
-            },
-            urgent,
-        );
+        self.append(Outgoing::Publish {
+            topic,
+            message,
+            counted,
+        });
     }
 
     /// Takes everything; `into` must be empty and lends its memory.
