@@ -48,6 +48,9 @@ fn signal(pids: impl Iterator<Item = Pid>, signal: Signal) -> usize {
 
 /// All processes whose parents lead to us and that have not ended.
 pub(crate) fn descendants() -> Vec<Pid> {
+    if is_childless() {
+        return Vec::new();
+    }
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for (pid, parent) in processes() {
         children.entry(parent).or_default().push(pid);
@@ -62,6 +65,30 @@ pub(crate) fn descendants() -> Vec<Pid> {
         }
     }
     found.into_iter().filter_map(Pid::from_raw).collect()
+}
+
+/// Whether it is certain that we have no child: the usual case, and to look
+/// through all processes of a machine takes as long as to interrupt a cell.
+#[cfg(target_os = "linux")]
+fn is_childless() -> bool {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return false;
+    };
+    for thread in threads {
+        // A thread that has just ended has left its children to another; a kernel
+        // of Linux may also be built without this file.
+        let children = thread.map(|thread| thread.path().join("children"));
+        let children = children.and_then(std::fs::read);
+        if !children.is_ok_and(|children| children.is_empty()) {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_childless() -> bool {
+    false
 }
 
 /// Every process and its parent, without those that only wait to be collected.

@@ -91,6 +91,8 @@ impl IoPub {
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, parent);
         self.0.outbox.publish(topic, message);
+        drop(state);
+        self.0.outbox.wake.notify(false);
     }
 
     /// Writes text to a stream. It never waits; who writes without end should
@@ -165,7 +167,9 @@ impl IoPub {
         if main_shell {
             state.running.push(Arc::clone(parent));
         }
-        self.publish_status(ExecutionState::Busy, Some(parent));
+        self.push_status(ExecutionState::Busy, parent);
+        drop(state);
+        self.0.outbox.wake.notify(false);
     }
 
     /// A request has been answered: its text, then idle. A cell that still runs
@@ -179,9 +183,9 @@ impl IoPub {
                 .retain(|running| !Arc::ptr_eq(running, parent));
             state.last = Some(Arc::clone(parent));
         }
-        self.publish_status(ExecutionState::Idle, Some(parent));
+        self.push_status(ExecutionState::Idle, parent);
         if let Some(running) = state.running.last() {
-            self.publish_status(ExecutionState::Busy, Some(running));
+            self.push_status(ExecutionState::Busy, running);
         }
         if let Some(after) = after {
             self.0.outbox.push(after);
@@ -200,9 +204,8 @@ impl IoPub {
         lock(&self.0.state).running.last().cloned()
     }
 
-    fn publish_status(&self, state: ExecutionState, parent: Option<&Arc<Parent>>) {
-        self.0.outbox.push(self.status(state, parent));
-        self.0.outbox.wake.notify(false);
+    fn push_status(&self, state: ExecutionState, parent: &Arc<Parent>) {
+        self.0.outbox.push(self.status(state, Some(parent)));
     }
 
     /// A status, for who sends it past the outbox; too small to count.
@@ -216,25 +219,26 @@ impl IoPub {
 
     /// `status: starting`, once in the kernel's life.
     pub(crate) fn starting(&self) {
-        self.publish_status(ExecutionState::Starting, None);
+        let status = self.status(ExecutionState::Starting, None);
+        self.0.outbox.push(status);
+        self.0.outbox.wake.notify(false);
     }
 
-    /// Pushes something of this parent's after all its text. It leaves soon; at
-    /// once with what follows it, if that hurries.
-    pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing) {
+    /// Pushes something of this parent's after all its text. What is not urgent
+    /// may be taken along by what follows, or leaves by itself within a nap.
+    pub(crate) fn push_after_text(&self, parent: &Arc<Parent>, outgoing: Outgoing, urgent: bool) {
         let mut state = lock(&self.0.state);
         self.flush_of(&mut state, Some(parent));
         self.0.outbox.push(outgoing);
         drop(state);
-        self.0.outbox.wake.notify(false);
+        if urgent {
+            self.0.outbox.hurry();
+        } else {
+            self.0.outbox.wake.notify(false);
+        }
     }
 
-    /// Has everything that was pushed leave at once.
-    pub(crate) fn hurry(&self) {
-        self.0.outbox.hurry();
-    }
-
-    /// Sends all pending text of a parent, and what the descriptors hold.
+    /// Appends all pending text of a parent, and what the descriptors hold.
     fn flush_of(&self, state: &mut State, parent: Option<&Arc<Parent>>) {
         self.read_descriptors(state);
         for piece in state.streams.take_of(parent, Instant::now()) {

@@ -127,12 +127,13 @@ impl Outbox {
         let _ = self.sender.set(Box::new(sender));
     }
 
-    /// Puts it at the end; `hurry` is to follow.
+    /// Puts it at the end. The caller tells who sends, once it has let go of the
+    /// locks that they are going to want.
     pub(crate) fn push(&self, outgoing: Outgoing) {
         lock(&self.queue).push(outgoing);
     }
 
-    /// Publishes, soon; its bytes count as backlog until they are sent.
+    /// Pushes what is to be published; its bytes count as backlog until they are sent.
     pub(crate) fn publish(&self, topic: Bytes, message: Outbound) {
         let counted = message.size();
         self.add_backlog(counted);
@@ -141,7 +142,6 @@ impl Outbox {
             message,
             counted,
         });
-        self.wake.notify(false);
     }
 
     /// Has what waits leave at once. To be called without any lock.

@@ -97,7 +97,8 @@ impl Request {
         self.replied
     }
 
-    /// Answers; text its cell has written goes before.
+    /// Answers; text its cell has written goes before. The idle that follows takes
+    /// it along.
     pub fn reply(
         &mut self,
         content: RawJson,
@@ -110,7 +111,7 @@ impl Request {
                 channel: self.channel,
                 message,
             };
-            self.iopub.push_after_text(&self.parent, outgoing);
+            self.iopub.push_after_text(&self.parent, outgoing, false);
         }
         Ok(())
     }
@@ -136,7 +137,7 @@ impl Request {
                 message,
                 queue,
             };
-            self.iopub.push_after_text(&self.parent, outgoing);
+            self.iopub.push_after_text(&self.parent, outgoing, false);
         }
         Ok(())
     }

@@ -115,8 +115,7 @@ impl Stdin {
         message.msg_id = Some(question.msg_id.clone());
         self.0
             .iopub
-            .push_after_text(&question.parent, Outgoing::Input { message });
-        self.0.iopub.hurry();
+            .push_after_text(&question.parent, Outgoing::Input { message }, true);
     }
 
     /// The question is going to be sent, and what clients sent before is read.

@@ -182,7 +182,7 @@ impl Io {
                 channel: arrived.channel,
                 message,
             };
-            iopub.push_after_text(&arrived.parent, outgoing);
+            iopub.push_after_text(&arrived.parent, outgoing, false);
         }
         iopub.end(&arrived.parent, false, None);
     }
