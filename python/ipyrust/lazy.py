@@ -28,18 +28,29 @@ NAMES = frozenset(
         "ssl",
         "asyncio.sslproto",
         # Command lines, directories and identifiers: used by few.
+        "getpass",
         "ipaddress",
         "json",
         "locale",
         "shutil",
         "tempfile",
         "uuid",
+        # Pools are made by few.
+        "concurrent.futures.thread",
         # The first error loads it, and the first question for a debugger.
         "IPython.core.ultratb",
         "IPython.core.debugger",
+        "bdb",
         "pdb",
+        # The first source text that is shown in colours, and the first `HTML` or `Image`.
+        "IPython.utils.PyColorize",
+        "IPython.display",
     )
 )
+
+# A name that IPython takes out of one of these at its start, and the module that it comes from:
+# to take it is no use of the rest.
+BORROWED = {("IPython.display", "display"): "IPython.core.display_functions"}
 
 # What can be known of a module that has not run; the import system asks for some of it each time.
 _KNOWN = frozenset(
@@ -118,6 +129,9 @@ class _Postponed(ModuleType):
 
     def __getattribute__(self, name: str) -> Any:
         if name not in _KNOWN:
+            found = _borrowed(self, name)
+            if found is not None:
+                return found
             _load(self)
         return ModuleType.__getattribute__(self, name)
 
@@ -129,6 +143,16 @@ class _Postponed(ModuleType):
     def __delattr__(self, name: str) -> None:
         _load(self)
         ModuleType.__delattr__(self, name)
+
+
+def _borrowed(module: ModuleType, name: str) -> Any:
+    source = BORROWED.get((module.__name__, name))
+    if source is None or type(module) is not _Postponed:
+        return None
+    try:
+        return getattr(import_module(source), name, None)
+    except ImportError:
+        return None  # Another IPython: the module itself will know.
 
 
 def _load(module: ModuleType) -> None:
