@@ -80,7 +80,10 @@ def main(extension: str = "") -> int | None:
             from ipyrust.interrupts import interrupts
 
             interrupts.install()
-            from ipyrust.app import run
+            from ipyrust.traits import quickly_made
+
+            with quickly_made():
+                from ipyrust.app import run
     except ImportError as error:
         _tell(core, f"error: {error}; run `{sys.executable} -m pip install ipyrust`\n")
         core.close(0)

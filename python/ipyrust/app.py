@@ -26,7 +26,7 @@ from traitlets.config.loader import Config, DeferredConfigList, DeferredConfigSt
 
 from ipyrust import _core, facade, logs, threads
 from ipyrust.arguments import Arguments
-from ipyrust.eventloops_selector import Selector
+from ipyrust.eventloops_selector import event_loop
 from ipyrust.interrupts import interrupts
 from ipyrust.ioloop import IoLoop
 from ipyrust.kernel import Kernel
@@ -105,7 +105,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
             kernel=kernel,
         )
         self.shell.configurables.append(self)
-        self.loop = asyncio.SelectorEventLoop(Selector())
+        self.loop = event_loop()
         asyncio.set_event_loop(self.loop)
         kernel.io_loop = IoLoop(self.loop)
         kernel.questions.install()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ipyrust import _core
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 THREAD_ATTRIBUTE = "_ipyrust_parent"
 
 
-@dataclass
 class Execution:
     """A cell while it runs, for those who work for it out of sight of its handler."""
 
-    error: dict[str, Any] | None = None  # As it was published: the reply says the same.
-    shown: BaseException | None = None  # The exception of `error`.
-    silent: bool = False
-    result_failed: bool = False  # The cell's result could not be displayed.
-    payloads: list[dict[str, Any]] = field(default_factory=list)
-    expressions: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, *, silent: bool = False) -> None:
+        self.error: dict[str, Any] | None = None  # As published: the reply says the same.
+        self.shown: BaseException | None = None  # The exception of `error`.
+        self.silent = silent
+        self.result_failed = False  # The cell's result could not be displayed.
+        self.payloads: list[dict[str, Any]] = []
+        self.expressions: dict[str, Any] = {}
 
 
 _parent: ContextVar[Parent | None] = ContextVar("ipyrust_parent", default=None)

@@ -11,11 +11,13 @@ Without a GUI this is the default selector and costs one comparison.
 
 from __future__ import annotations
 
+import _socket
 import asyncio
 import logging
 import os
 import selectors
 import signal
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +36,31 @@ Wait = Callable[[int, "float | None"], None]
 BREATH = 0.02  # Seconds that a busy asyncio may keep a GUI waiting.
 
 logger = logging.getLogger(__name__)
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The main thread's loop: asyncio's own, made without the module `socket`.
+
+    All it wants of that are the two ends by which other threads wake it.
+    """
+    namespace = vars(asyncio.selector_events)
+    before = namespace.get("socket")
+    namespace["socket"] = _Ends()
+    try:
+        return asyncio.SelectorEventLoop(Selector())
+    finally:
+        namespace["socket"] = before
+
+
+class _Ends:
+    """The module `socket`, whose `socketpair` makes plain sockets."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(socket, name)
+
+    @staticmethod
+    def socketpair() -> tuple[_socket.socket, _socket.socket]:
+        return _socket.socketpair()
 
 
 class Selector(Default):

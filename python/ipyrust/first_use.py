@@ -1,8 +1,9 @@
 """Parts of the shell that are made when somebody first asks for them.
 
-IPython makes a completer and the formatters of tracebacks at its start; a kernel that is asked for
-no completion, or whose cells do not fail, needs neither. They appear under IPython's names with the
-first question for them, from whatever thread, made by IPython's own methods.
+IPython makes a completer, the formatters of tracebacks, an inspector and a colourer of source text
+at its start; a kernel that is asked for no completion, whose cells do not fail and ask for no help,
+needs none of them. They appear under IPython's names with the first question for them, from
+whatever thread, made by IPython's own methods.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets import observe
+from traitlets import Type
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+else:
+    # A class with traits would look through all of the shell's once more.
+    InteractiveShell = object
 
 from ipyrust import tracebacks
 
@@ -66,17 +72,42 @@ class _Configurables(list[Any]):
         return super().__contains__(item)
 
 
+def is_named(trait: Any) -> bool:
+    """Whether this is a trait for a class, and the class only named so far."""
+    return (
+        type(trait) is Type and isinstance(trait.klass, str) and isinstance(trait.default_value, str)
+    )
+
+
+class LateType(Type[Any, Any]):
+    """A class that is named by a text, which is imported for who asks, not for every shell."""
+
+    def instance_init(self, obj: Any) -> None:
+        """Nothing: IPython imports it here."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:
+        self._resolve_classes()
+        return super().get(obj, cls)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        self._resolve_classes()
+        return super().validate(obj, value)
+
+
 class LateShell(InteractiveShell):  # type: ignore[misc]
-    """IPython's shell, without what nobody has asked for yet."""
+    """What comes before IPython's shell among a shell's bases, so that it makes nothing early."""
 
     Completer: Any = _FirstUse("_make_completer")
     InteractiveTB: Any = _FirstUse("_make_traceback_handlers")
     SyntaxTB: Any = _FirstUse("_make_traceback_handlers")
+    inspector: Any = _FirstUse("_make_highlighting")
+    pycolorize: Any = _FirstUse("_make_highlighting")
 
     def __init__(self, **kwargs: Any) -> None:
         self.making = threading.RLock()
         self._completer_due = False
         self._traceback_handlers_due = False
+        self._highlighting_due = False
         super().__init__(**kwargs)
 
     @property
@@ -113,8 +144,20 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         self.__dict__.update(kept)
         self.InteractiveTB.call_pdb = self.call_pdb
 
-    @observe("colors")
     def init_syntax_highlighting(self, changes: Any = None) -> None:
+        # Colours that somebody has chosen may be none, and it is now that IPython says so.
+        chosen = self.colors != type(self).colors.default_value
+        if "pycolorize" in vars(self) or chosen:
+            self._init_highlighting(changes)
+        else:
+            self._highlighting_due = True
+
+    def _make_highlighting(self) -> None:
+        if self._highlighting_due:
+            self._init_highlighting()
+
+    def _init_highlighting(self, changes: Any = None) -> None:
+        self._highlighting_due = False
         # It looks whether there are handlers to be told of the colours; later ones know them.
         due, self._traceback_handlers_due = self._traceback_handlers_due, False
         try:

@@ -17,29 +17,81 @@ import contextlib
 import sys
 from _thread import RLock
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
+
+from ipyrust.finder import install as quick_finder
 
 NAMES = frozenset(
     (
         # asyncio asks whether it is there; it costs a cryptographic library.
         "ssl",
         "asyncio.sslproto",
+        # asyncio again: what it needs them for, few cells ask it for.
+        "socket",
+        "subprocess",
         # Command lines, directories and identifiers: used by few.
+        "getpass",
+        "gettext",
         "ipaddress",
         "json",
         "locale",
+        "pprint",
+        "shlex",
         "shutil",
         "tempfile",
+        "urllib.parse",
         "uuid",
+        # Pools are made by few.
+        "concurrent.futures.thread",
         # The first error loads it, and the first question for a debugger.
         "IPython.core.ultratb",
         "IPython.core.debugger",
+        "bdb",
         "pdb",
+        # The pager, the first source text in colours, and the first `HTML` or `Image`.
+        "IPython.core.page",
+        "IPython.utils.PyColorize",
+        "IPython.display",
     )
 )
+
+
+def _on_call(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module, imported when it is called."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        return getattr(import_module(module), name)(*args, **options)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _of(module: str, *names: str) -> dict[str, Callable[[], Any]]:
+    return {name: lambda name=name: getattr(import_module(module), name) for name in names}
+
+
+# Names that are taken out of these while they are postponed, and what there is under them without
+# loading the rest: for IPython and asyncio alone, in whose hands they lead to the same.
+BORROWED: dict[str, dict[str, Callable[[], Any]]] = {
+    "IPython.display": _of("IPython.core.display_functions", "display"),
+    # Are they there, in defaults, in annotations.
+    "socket": _of(
+        "_socket",
+        *("AF_INET6", "AF_UNIX", "AF_UNSPEC", "AI_PASSIVE"),
+        *("SOCK_DGRAM", "SOCK_STREAM", "TCP_NODELAY", "socket"),
+    ),
+    # `asyncio.subprocess` has them, too.
+    "subprocess": {"PIPE": lambda: -1, "STDOUT": lambda: -2, "DEVNULL": lambda: -3},
+    "pprint": {"pformat": partial(_on_call, "pprint", "pformat")},
+    "gettext": {name: partial(_on_call, "gettext", name) for name in ("gettext", "ngettext")},
+    "urllib.parse": {
+        "quote_from_bytes": partial(_on_call, "urllib.parse", "quote_from_bytes"),
+    },
+}
 
 # What can be known of a module that has not run; the import system asks for some of it each time.
 _KNOWN = frozenset(
@@ -47,12 +99,19 @@ _KNOWN = frozenset(
 )
 
 
+# Whether it is the kernel itself that imports.
+_lending = False
+
+
 @contextlib.contextmanager
 def postponed() -> Iterator[None]:
     """Within this block, imports of the modules in `NAMES` are postponed."""
+    global _lending
     finder = _Finder()
+    quick = quick_finder()
     sys.meta_path.insert(0, finder)
     logging_config = _stand_in_for_logging_config()
+    _lending = True
     try:
         yield
         for name in NAMES:
@@ -60,7 +119,10 @@ def postponed() -> Iterator[None]:
             with contextlib.suppress(ImportError):
                 import_module(name)
     finally:
+        _lending = False
         sys.meta_path.remove(finder)
+        if quick is not None:
+            quick.remove()
         if sys.modules.get("logging.config") is logging_config:
             del sys.modules["logging.config"]
 
@@ -118,6 +180,9 @@ class _Postponed(ModuleType):
 
     def __getattribute__(self, name: str) -> Any:
         if name not in _KNOWN:
+            found = _borrowed(self, name)
+            if found is not None:
+                return found
             _load(self)
         return ModuleType.__getattribute__(self, name)
 
@@ -129,6 +194,16 @@ class _Postponed(ModuleType):
     def __delattr__(self, name: str) -> None:
         _load(self)
         ModuleType.__delattr__(self, name)
+
+
+def _borrowed(module: ModuleType, name: str) -> Any:
+    lend = BORROWED.get(module.__name__, {}).get(name)
+    if lend is None or not _lending or type(module) is not _Postponed:
+        return None
+    try:
+        return lend()
+    except (AttributeError, ImportError):
+        return None  # Another IPython, another Python: the module itself will know.
 
 
 def _load(module: ModuleType) -> None:

@@ -8,11 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core import page
-from IPython.core.display import Javascript
-from IPython.core.display_functions import display
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magics import CodeMagics
 
 if TYPE_CHECKING:
     from ipyrust.shell import ZMQInteractiveShell
@@ -42,6 +39,8 @@ class KernelMagics(Magics):  # type: ignore[misc]
 
           -r: use 'raw' input, as it was typed.
         """
+        from IPython.core.magics import CodeMagics
+
         options, arguments = self.parse_options(parameter_s, "prn:")
         last = self.shell.user_ns.setdefault("_last_edit_target", ["", ""])
         try:
@@ -122,6 +121,9 @@ class KernelMagics(Magics):  # type: ignore[misc]
     @line_magic  # type: ignore[untyped-decorator]
     def autosave(self, arg_s: str) -> None:
         """Set the autosave interval in the notebook, in seconds; 0 disables autosaving."""
+        from IPython.core.display import Javascript
+        from IPython.core.display_functions import display
+
         try:
             interval = int(arg_s)
         except ValueError as error:

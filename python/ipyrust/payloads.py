@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from IPython.core import page
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.payload import PayloadManager
 
@@ -55,7 +54,9 @@ def page_payload(data: Any, start: int) -> dict[str, Any]:
 def set_pager(shell: Any) -> None:
     """Make IPython's pager (`?`, `%less`, ...) the client's."""
 
-    def show(data: Any, start: int = 0, screen_lines: int = 0, pager_cmd: Any = None) -> None:
+    def show(
+        hooked: Any, data: Any, start: int = 0, screen_lines: int = 0, pager_cmd: Any = None
+    ) -> None:
         shell.payload_manager.write_payload(page_payload(data, start))
 
-    shell.set_hook("show_in_pager", page.as_hook(show), 99)
+    shell.set_hook("show_in_pager", show, 99)

@@ -23,7 +23,7 @@ from traitlets import CBool, Instance, Type, default, observe
 from ipyrust import _core, context, lazy
 from ipyrust.debugger.cells import cell_file_name
 from ipyrust.display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from ipyrust.first_use import LateShell
+from ipyrust.first_use import LateShell, LateType, is_named
 from ipyrust.formatters import DisplayFormatter
 from ipyrust.history import OutputRecorder, group_commits
 from ipyrust.interrupts import interrupts
@@ -38,12 +38,18 @@ class CellCompiler(CachingCompiler):  # type: ignore[misc]
         return cell_file_name(raw_code)
 
 
-class ZMQInteractiveShell(context.ThreadParents, LateShell):
+class ZMQInteractiveShell(context.ThreadParents, LateShell, InteractiveShell):  # type: ignore[misc]
     """The IPython of a kernel: what `get_ipython()` returns."""
 
     displayhook_class = Type(ZMQShellDisplayHook)
     display_pub_class = Type(ZMQDisplayPublisher)
     compiler_class = Type(CellCompiler)
+    if is_named(getattr(InteractiveShell, "inspector_class", None)):
+        inspector_class = LateType(
+            klass=InteractiveShell.inspector_class.klass,
+            default_value=InteractiveShell.inspector_class.default_value,
+            help=InteractiveShell.inspector_class.help,
+        ).tag(config=True)
     kernel: Any = AnyTrait()
     # What `exit` and `quit` are.
     exiter = Instance(ZMQExitAutocall)
@@ -86,6 +92,10 @@ class ZMQInteractiveShell(context.ThreadParents, LateShell):
         environment["CLICOLOR_FORCE"] = "1"
         environment["PAGER"] = "cat"
         environment["GIT_PAGER"] = "cat"
+
+    @observe("colors")
+    def init_syntax_highlighting(self, changes: Any = None) -> None:
+        super().init_syntax_highlighting(changes)
 
     def init_hooks(self) -> None:
         super().init_hooks()

@@ -13,7 +13,7 @@ from typing import Any
 
 from IPython.core.error import StdinNotImplementedError
 
-from ipyrust import _core, context
+from ipyrust import _core, context, lazy
 
 
 class Questions:
@@ -25,6 +25,9 @@ class Questions:
     def install(self) -> None:
         """Take the place of the terminal's functions."""
         builtins.input = self.raw_input
+        lazy.when_loaded(getpass, self._take_getpass)
+
+    def _take_getpass(self) -> None:
         getpass.getpass = self.getpass
 
     def raw_input(self, prompt: object = "") -> str:

@@ -10,11 +10,15 @@ under the cell that ran last.
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ipyrust import context
+from ipyrust import context, lazy
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 def follow_origin() -> None:
@@ -33,6 +37,10 @@ def follow_origin() -> None:
     start_with_parent._ipyrust = True  # type: ignore[attr-defined]
     threading.Thread.start = start_with_parent  # type: ignore[method-assign]
 
+    lazy.when_loaded(importlib.import_module("concurrent.futures.thread"), _follow_submitters)
+
+
+def _follow_submitters() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     submit = ThreadPoolExecutor.submit

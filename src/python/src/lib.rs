@@ -7,6 +7,7 @@
 mod arguments;
 mod attributes;
 mod buffer;
+mod bytecode;
 mod context;
 mod early;
 mod errors;
@@ -33,6 +34,8 @@ mod _core {
     use crate::arguments::read_arguments;
     #[pymodule_export]
     use crate::attributes::has_plain_attributes;
+    #[pymodule_export]
+    use crate::bytecode::cached_code;
     #[pymodule_export]
     use crate::errors::{ConnectionFileError, KernelStartError};
     #[pymodule_export]

@@ -1,0 +1,143 @@
+"""Modules found and read with less ado, while the kernel imports IPython.
+
+Two hundred modules are imported at a start. Python asks the disk some ten times for each, and half
+of that in Python code. Here a directory is listed once, and a module's cached bytecode is read in
+one go. What comes out is what Python's own finder makes: the same spec, with the same loader.
+
+It knows plain files in plain directories and leaves all else to Python's own finder, which stands
+behind it: extension modules, archives, namespace packages, directories that somebody else's hooks
+look after, caches that are missing or out of date.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _imp import _fix_co_filename
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+)
+from importlib.util import MAGIC_NUMBER, spec_from_file_location
+from types import ModuleType
+from typing import Any
+
+from ipyrust._core import cached_code
+
+CACHED = f".{sys.implementation.cache_tag}.pyc"
+
+# What else may stand for a module, besides a directory and a source file.
+OTHER_SUFFIXES = (*EXTENSION_SUFFIXES, ".pyc")
+
+
+def install() -> QuickFinder | None:
+    """Find modules before Python does, until `remove`; nothing where Python does it otherwise."""
+    ordinary = (
+        PathFinder in sys.meta_path
+        # The two that Python comes with; a third may change what is loaded.
+        and len(sys.path_hooks) == 2
+        and sys.implementation.cache_tag is not None
+        and sys.pycache_prefix is None
+        and not sys.flags.optimize
+    )
+    if not ordinary:
+        return None
+    finder = QuickFinder()
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
+    return finder
+
+
+class QuickFinder:
+    """Stands before Python's finder of files, behind all others."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str] | set[str]] = {}
+
+    def remove(self) -> None:
+        """Leave the finding to Python."""
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        tail = name.rpartition(".")[2]
+        for entry in sys.path if path is None else path:
+            names = self._names.get(entry)
+            if names is None:
+                names = _names(entry)
+                if names is None:
+                    return None
+                self._names[entry] = names
+            if tail in names:
+                return self._package(name, f"{entry}/{tail}", tail, names)
+            for suffix in OTHER_SUFFIXES:
+                if tail + suffix in names:
+                    return None
+            if f"{tail}.py" in names:
+                return _spec(name, entry, tail, None)
+        return None
+
+    def _package(
+        self, name: str, directory: str, tail: str, names: frozenset[str] | set[str]
+    ) -> ModuleSpec | None:
+        inside = self._names.get(directory)
+        if inside is None:
+            inside = _names(directory)
+            if inside is None:
+                return None
+            self._names[directory] = inside
+        if "__init__.py" not in inside:
+            return None
+        for suffix in EXTENSION_SUFFIXES:
+            if f"__init__{suffix}" in inside:
+                return None
+        return _spec(name, directory, "__init__", [directory])
+
+
+def _names(entry: object) -> frozenset[str] | set[str] | None:
+    """What is in a directory of the path; `None` if it is none that Python looks through itself."""
+    if not isinstance(entry, str) or not entry.startswith("/") or entry.endswith("/"):
+        return None
+    finder = sys.path_importer_cache.get(entry, PathFinder)
+    if finder is None:
+        return frozenset()  # Python has found nothing there.
+    if finder is not PathFinder and type(finder) is not FileFinder:
+        return None
+    try:
+        return set(os.listdir(entry))
+    except OSError:
+        return None
+
+
+def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> ModuleSpec | None:
+    source = f"{directory}/{tail}.py"
+    spec = spec_from_file_location(
+        name, source, loader=_QUICK, submodule_search_locations=locations
+    )
+    if spec is not None:
+        spec.cached = f"{directory}/__pycache__/{tail}{CACHED}"
+    return spec
+
+
+class _QuickLoader:
+    """Runs a module's cached code, as `SourceFileLoader`, which the module then has for a loader."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec: Any = module.__spec__
+        source = spec.origin
+        loader = spec.loader = module.__loader__ = SourceFileLoader(spec.name, source)
+        code: Any = cached_code(source, spec.cached, MAGIC_NUMBER)
+        if code is None:
+            loader.exec_module(module)
+            return
+        if code.co_filename != source:
+            # The cache was made where the package was built.
+            _fix_co_filename(code, source)
+        exec(code, module.__dict__)
+
+
+_QUICK: Any = _QuickLoader()
