@@ -43,6 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if (
         metafunc.definition.get_closest_marker("both_doors")
         and metafunc.config.getoption("--kernel") == "ipyrust"
+        and metafunc.config.getoption("--door") == "module"
         and "target" in metafunc.fixturenames
     ):
         metafunc.parametrize("target", ["module", "program"], indirect=True, scope="session")

@@ -43,7 +43,12 @@ def main(extension: str = "") -> int | None:
     sys.argv[0] = __file__  # As for `python -m`, whoever calls.
     if extension and os.path.dirname(extension) != os.path.dirname(__file__):
         _load_core(extension)
-    from ipyrust import _core, arguments
+    try:
+        from ipyrust import _core, arguments
+    except ImportError as error:
+        command = f"{sys.executable} -m pip install --force-reinstall ipyrust"
+        print(f"error: {error}; run `{command}`", file=sys.stderr)
+        return 1
 
     given = arguments.read(sys.argv[1:])
     if given.help:

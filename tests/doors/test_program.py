@@ -112,8 +112,12 @@ class TestSentences:
     def test_a_missing_extension(self, broken: Path) -> None:
         (extension,) = broken.glob("lib/*/site-packages/ipyrust/_core*.so")
         extension.unlink()
-        sentence = self.sentence(broken / "bin" / "ipyrust", "--python", str(broken / "bin/python"))
-        assert "lacks its extension module" in sentence
+        program, python = broken / "bin" / "ipyrust", str(broken / "bin" / "python")
+        for sentence in (self.sentence(program), self.sentence(program, "--python", python)):
+            assert "lacks its extension module" in sentence
+            assert f"{python} -m pip install --force-reinstall ipyrust" in sentence
+        sentence = self.sentence(Path(python), "-m", "ipyrust")
+        assert f"{python} -m pip install --force-reinstall ipyrust" in sentence
 
     def test_an_extension_of_another_version(self, broken: Path) -> None:
         (extension,) = broken.glob("lib/*/site-packages/ipyrust/_core*.so")
@@ -123,9 +127,12 @@ class TestSentences:
 
     def test_a_damaged_extension(self, broken: Path) -> None:
         (extension,) = broken.glob("lib/*/site-packages/ipyrust/_core*.so")
-        extension.write_bytes(extension.read_bytes()[:100])
-        sentence = self.sentence(broken / "bin" / "ipyrust")
-        assert "cannot load ipyrust" in sentence
+        whole = extension.read_bytes()
+        for length in (100, 5000, len(whole) // 2):
+            extension.write_bytes(whole[:length])
+            assert "is cut short" in self.sentence(broken / "bin" / "ipyrust")
+        extension.write_bytes(b"something else")
+        assert "cannot load ipyrust" in self.sentence(broken / "bin" / "ipyrust")
 
     def test_no_ipyrust_in_the_python_that_was_named(self, broken: Path, tmp_path: Path) -> None:
         alone = tmp_path / "alone" / "ipyrust"

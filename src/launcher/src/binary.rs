@@ -102,6 +102,30 @@ pub(crate) fn needed_libpython(executable: &Path) -> Option<NeededLibpython> {
     })
 }
 
+/// Whether an ELF file ends before what its headers promise. Loading such a file ends the process,
+/// since what is missing is mapped all the same. Of other files nothing is said.
+pub(crate) fn is_cut_short(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    if read(&file, 0, 6).is_none_or(|magic| magic != b"\x7fELF\x02\x01") {
+        return false;
+    }
+    let whole = || -> Option<bool> {
+        let header = read(&file, 0, 64)?;
+        let (size, count) = (number(&header, 54, 2)?, number(&header, 56, 2)?);
+        let headers = read(&file, number(&header, 32, 8)?, size * count)?;
+        let length = file.metadata().ok()?.len();
+        let mut whole = true;
+        for header in headers.chunks_exact(usize::try_from(size).ok()?) {
+            let end = number(header, 8, 8)?.checked_add(number(header, 32, 8)?)?;
+            whole &= number(header, 0, 4)? != u64::from(PT_LOAD) || end <= length;
+        }
+        Some(whole)
+    };
+    whole() != Some(true)
+}
+
 fn read(file: &File, offset: u64, length: u64) -> Option<Vec<u8>> {
     if length > MOST_BYTES {
         return None;
@@ -148,6 +172,19 @@ mod tests {
         let folder = Folder::new();
         let python = folder.file("python", &elf("libm.so.6", ""));
         assert_eq!(needed_libpython(&python), None);
+    }
+
+    #[test]
+    fn a_file_that_was_not_written_to_its_end_is_known() {
+        let folder = Folder::new();
+        let whole = elf("libpython3.12.so.1.0", "/p/lib");
+        assert!(!is_cut_short(&folder.file("whole", &whole)));
+        for length in 6..whole.len() {
+            let part = folder.file("part", &whole[..length]);
+            assert!(is_cut_short(&part), "cut at {length}");
+        }
+        assert!(!is_cut_short(&folder.file("other", b"\xcf\xfa\xed\xfe")));
+        assert!(!is_cut_short(&folder.path("nothing")));
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Surroundings {
     /// A command as a shell finds it: a path if there is a slash in it, else a name in `PATH`.
     fn resolve(&self, command: &OsStr) -> Option<PathBuf> {
         if command.as_bytes().contains(&b'/') {
-            return Some(self.working_directory.join(command));
+            // Without the `.` of `./ipyrust`, which nobody wants to read.
+            return Some(self.working_directory.join(command).components().collect());
         }
         self.folders_of_path()
             .map(|folder| folder.join(command))
@@ -200,12 +201,10 @@ fn take(source: Source, value: &OsStr, surroundings: &Surroundings) -> Result<Ch
         Package::Installed(installed) => Ok(chosen(source, interpreter, Some(installed))),
         Package::Nowhere => Ok(chosen(source, interpreter, None)),
         Package::OtherVersions { folder, versions } => Err(format!(
-            "{source} names `{}` (Python {}), but {}; install it for this one: \
-             `{} -m pip install --force-reinstall ipyrust`",
+            "{source} names `{}` (Python {}), but {}",
             executable.display(),
             interpreter.version,
-            only_for(&folder, &versions),
-            executable.display(),
+            reinstall(&executable, &folder, &versions),
         )),
     }
 }
@@ -242,15 +241,26 @@ fn search(surroundings: &Surroundings) -> Result<Choice, String> {
                 Package::Installed(installed) => {
                     return Ok(chosen(source, interpreter, Some(installed)));
                 }
-                Package::OtherVersions { folder, versions } => found.push(format!(
-                    "`{}` (Python {}), but {}",
-                    executable.display(),
-                    interpreter.version,
-                    only_for(&folder, &versions)
-                )),
+                Package::OtherVersions { folder, versions } => {
+                    // As above.
+                    if own && interpreter.virtual_environment.is_some() {
+                        return Err(format!(
+                            "the Python of this program's environment is `{}` (Python {}), but {}",
+                            executable.display(),
+                            interpreter.version,
+                            reinstall(&executable, &folder, &versions)
+                        ));
+                    }
+                    found.push(format!(
+                        "`{}` (Python {}, but {})",
+                        executable.display(),
+                        interpreter.version,
+                        only_for(&folder, &versions)
+                    ));
+                }
                 Package::Nowhere => {
                     found.push(format!(
-                        "`{}` (Python {}) without ipyrust",
+                        "`{}` (Python {}, without ipyrust)",
                         executable.display(),
                         interpreter.version
                     ));
@@ -374,6 +384,14 @@ fn only_for(folder: &Path, versions: &[Version]) -> String {
     }
 }
 
+fn reinstall(executable: &Path, folder: &Path, versions: &[Version]) -> String {
+    format!(
+        "{}; install it for this one: `{} -m pip install --force-reinstall ipyrust`",
+        only_for(folder, versions),
+        executable.display(),
+    )
+}
+
 fn not_found(surroundings: &Surroundings, found: Vec<String>) -> String {
     let mut tried = vec![Source::BesideProgram.to_string()];
     for (source, name) in [
@@ -381,8 +399,17 @@ fn not_found(surroundings: &Surroundings, found: Vec<String>) -> String {
         (Source::CondaPrefix, "CONDA_PREFIX"),
         (Source::Path, "PATH"),
     ] {
-        let unset = surroundings.variable(name).is_none_or(OsStr::is_empty);
-        tried.push(format!("{source}{}", if unset { " (not set)" } else { "" }));
+        let remark = match surroundings
+            .variable(name)
+            .filter(|value| !value.is_empty())
+        {
+            None => " (not set)".to_owned(),
+            Some(folder) if source != Source::Path && !Path::new(folder).is_dir() => {
+                format!(" (`{}`, which does not exist)", folder.display())
+            }
+            Some(_) => String::new(),
+        };
+        tried.push(format!("{source}{remark}"));
     }
     let found = if found.is_empty() {
         "nothing".to_owned()

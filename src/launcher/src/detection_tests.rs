@@ -254,6 +254,28 @@ fn a_missing_extension_is_one_sentence() {
 }
 
 #[test]
+fn a_damaged_environment_of_our_own_is_one_sentence() {
+    // Another Python has us whole, and is not the one that is meant.
+    let folder = machine();
+    folder.package("usr/lib/python3/dist-packages", "3.11");
+    let python = folder.virtual_environment("own", &folder.path("usr/bin/python3.11"), "3.11");
+    let package = "own/lib/python3.11/site-packages/ipyrust";
+    folder.file(&format!("{package}/__init__.py"), b"");
+    let path = text(folder.path("usr/bin"));
+    let sentence = look(&folder, "own/bin/ipyrust", None, &[("PATH", &path)]).unwrap_err();
+    let python = text(python);
+    assert_eq!(
+        sentence,
+        format!(
+            "the Python of this program's environment is `{python}` (Python 3.11), \
+             but ipyrust in `{}` lacks its extension module; install it for this one: \
+             `{python} -m pip install --force-reinstall ipyrust`",
+            folder.path(package).display()
+        )
+    );
+}
+
+#[test]
 fn no_python_at_all_tells_what_was_tried_and_found() {
     let folder = machine();
     let sentence = look(&folder, "elsewhere/ipyrust", None, &[]).unwrap_err();
@@ -263,8 +285,12 @@ fn no_python_at_all_tells_what_was_tried_and_found() {
          `VIRTUAL_ENV` (not set), `CONDA_PREFIX` (not set), `PATH` (not set); found: nothing; \
          install it (`python -m pip install ipyrust`) or name its Python with `--python`"
     );
+    let gone = text(folder.path("gone"));
+    let sentence = look(&folder, "ipyrust", None, &[("VIRTUAL_ENV", &gone)]).unwrap_err();
+    let tried = format!("`VIRTUAL_ENV` (`{gone}`, which does not exist), ");
+    assert!(sentence.contains(&tried), "{sentence}");
     let path = text(folder.path("usr/bin"));
     let sentence = look(&folder, "elsewhere/ipyrust", None, &[("PATH", &path)]).unwrap_err();
-    let found = format!("found: `{path}/python` (Python 3.11) without ipyrust; install");
+    let found = format!("found: `{path}/python` (Python 3.11, without ipyrust); install");
     assert!(sentence.contains(&found), "{sentence}");
 }

@@ -10,6 +10,7 @@ use crate::detection::{self, Choice, Surroundings};
 use crate::interpreter::{Interpreter, Libpython};
 use crate::kernelspecs::{self, Kernelspec};
 use crate::package;
+use crate::start;
 
 /// The report, and whether a kernel would start.
 pub(crate) fn examine(python: Option<&OsStr>, surroundings: &Surroundings) -> (String, bool) {
@@ -90,6 +91,9 @@ impl Report {
                 &format!("not seen in files; `{path} -m pip install ipython` installs it"),
             ),
         }
+        if let Err(sentence) = start::check(choice, surroundings) {
+            self.problem("start", &sentence);
+        }
         for name in ["PYTHONHOME", "PYTHONPATH", "IPYRUST_DOOR"] {
             if let Some(value) = surroundings.variable(name) {
                 self.line(name, &value.display().to_string());
@@ -106,9 +110,13 @@ impl Report {
                 .iter()
                 .map(|path| format!("`{}`", path.display()))
                 .collect();
+            let one = missing.len() == 1;
             let sentence = format!(
-                "{folder} ({name}) names {}, gone; remove it or install it anew",
-                missing.join(" and ")
+                "{folder} ({name}) names {}, which {} not exist; \
+                 `jupyter kernelspec remove {}` removes it",
+                missing.join(" and "),
+                if one { "does" } else { "do" },
+                spec.name().display()
             );
             self.problem("kernelspec", &sentence);
         } else if spec.leads_to(program)
@@ -202,7 +210,7 @@ mod tests {
         assert!(!healthy, "{report}");
         for words in [
             "extension    error: not seen",
-            "names `/gone/bin/ipyrust`, gone",
+            "names `/gone/bin/ipyrust`, which does not exist; `jupyter kernelspec remove ipyrust`",
         ] {
             assert!(report.contains(words), "{words} in {report}");
         }

@@ -18,6 +18,11 @@ pub(crate) struct Kernelspec {
 }
 
 impl Kernelspec {
+    /// What Jupyter calls it.
+    pub(crate) fn name(&self) -> &Path {
+        Path::new(self.folder.file_name().unwrap_or_default())
+    }
+
     pub(crate) fn leads_to(&self, path: &Path) -> bool {
         // Links of an environment are not followed: its Python is another file's name.
         self.starts == path

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::binary;
 use crate::detection::{self, Choice, Surroundings};
 use crate::embed::{self, Core, Library};
 use crate::interpreter::{Interpreter, Libpython};
@@ -17,7 +18,8 @@ if sys.path[:1] == ['']: del sys.path[0]
 try:
     import ipyrust._core
 except ImportError as error:
-    todo = 'install it there: `%s -m pip install ipyrust`' % sys.executable
+    anew = '' if error.name == 'ipyrust' else '--force-reinstall '
+    todo = 'install it there: `%s -m pip install %sipyrust`' % (sys.executable, anew)
     if sys.version_info < (3, 10): todo = 'ipyrust needs Python 3.10 or later'
     sys.exit('error: `%s` (Python %d.%d) cannot load ipyrust: %s; %s'
         % ((sys.executable,) + sys.version_info[:2] + (error, todo)))
@@ -42,8 +44,8 @@ pub(crate) fn kernel(
     surroundings: &Surroundings,
 ) -> Result<i32, String> {
     let choice = detection::detect(python, surroundings)?;
+    check(&choice, surroundings)?;
     let door = Door::of(&choice, surroundings)?;
-    check_home(&choice, surroundings)?;
     if let Some(value) = search_path(&choice, surroundings) {
         embed::set_variable("PYTHONPATH", &value);
     }
@@ -85,6 +87,25 @@ pub(crate) fn kernel(
     }
 }
 
+/// What files and variables say against starting it, in a sentence that a loader would not find.
+pub(crate) fn check(choice: &Choice, surroundings: &Surroundings) -> Result<(), String> {
+    if asked_to_embed(surroundings)? == Some(true) && library(choice).is_none() {
+        return Err(format!(
+            "`IPYRUST_DOOR` is `embed`, but `{}` runs on no shared libpython; unset it",
+            executable(choice)
+        ));
+    }
+    check_home(choice, surroundings)?;
+    match &choice.installed {
+        Some(installed) if binary::is_cut_short(&installed.extension) => Err(format!(
+            "`{}` is cut short; install it anew: `{} -m pip install --force-reinstall ipyrust`",
+            installed.extension.display(),
+            executable(choice)
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// How the kernel's Python is entered.
 enum Door {
     Embedded(Library),
@@ -94,21 +115,8 @@ enum Door {
 
 impl Door {
     fn of(choice: &Choice, surroundings: &Surroundings) -> Result<Door, String> {
-        let asked = surroundings
-            .variable("IPYRUST_DOOR")
-            .filter(|value| !value.is_empty());
-        let embedded = match asked.map(OsStr::as_encoded_bytes) {
-            None => None,
-            Some(b"embed") => Some(true),
-            Some(b"exec") => Some(false),
-            Some(_) => {
-                return Err(format!(
-                    "`IPYRUST_DOOR` is `{}`; set it to `embed` or `exec`, or unset it",
-                    asked.unwrap_or_default().display()
-                ));
-            }
-        };
-        match choice.interpreter.as_ref().and_then(library_to_embed) {
+        let embedded = asked_to_embed(surroundings)?;
+        match library(choice) {
             // A missing library is told here in a sentence; the executable could only be ended
             // by the loader.
             Some(path) => {
@@ -125,13 +133,29 @@ impl Door {
                     Door::Embedded(library)
                 })
             }
-            None if embedded == Some(true) => Err(format!(
-                "`IPYRUST_DOOR` is `embed`, but `{}` runs on no shared libpython; unset it",
-                executable(choice)
-            )),
             None => Ok(Door::Executed),
         }
     }
+}
+
+/// What `IPYRUST_DOOR` asks for, if it asks for anything.
+fn asked_to_embed(surroundings: &Surroundings) -> Result<Option<bool>, String> {
+    let asked = surroundings
+        .variable("IPYRUST_DOOR")
+        .filter(|value| !value.is_empty());
+    match asked.map(OsStr::as_encoded_bytes) {
+        None => Ok(None),
+        Some(b"embed") => Ok(Some(true)),
+        Some(b"exec") => Ok(Some(false)),
+        Some(_) => Err(format!(
+            "`IPYRUST_DOOR` is `{}`; set it to `embed` or `exec`, or unset it",
+            asked.unwrap_or_default().display()
+        )),
+    }
+}
+
+fn library(choice: &Choice) -> Option<PathBuf> {
+    choice.interpreter.as_ref().and_then(library_to_embed)
 }
 
 /// The library that the interpreter's own executable loads.
@@ -246,11 +270,12 @@ mod tests {
         folder.python("usr", "3.12");
         let (own, surroundings) = choice(&folder, &[]);
         assert!(matches!(Door::of(&own, &surroundings), Ok(Door::Executed)));
+        assert_eq!(check(&own, &surroundings), Ok(()));
         let (own, surroundings) = choice(&folder, &[("IPYRUST_DOOR", "embed")]);
-        let sentence = Door::of(&own, &surroundings).err().unwrap();
+        let sentence = check(&own, &surroundings).unwrap_err();
         assert!(sentence.contains("no shared libpython"), "{sentence}");
         let (own, surroundings) = choice(&folder, &[("IPYRUST_DOOR", "window")]);
-        let sentence = Door::of(&own, &surroundings).err().unwrap();
+        let sentence = check(&own, &surroundings).unwrap_err();
         assert!(sentence.contains("`embed` or `exec`"), "{sentence}");
     }
 
