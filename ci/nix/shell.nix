@@ -27,6 +27,10 @@ pkgs.mkShell {
     ]
     ++ lib.optionals pkgs.stdenv.hostPlatform.isDarwin [pkgs.libiconv];
 
-  # rust-analyzer and others look for the sources of std here.
-  env.RUST_SRC_PATH = "${pkgs.rustPlatform.rustLibSrc}";
+  env = {
+    # rust-analyzer and others look for the sources of std here.
+    RUST_SRC_PATH = "${pkgs.rustPlatform.rustLibSrc}";
+    # nixpkgs' bazel reads .bazelversion too, and has one version only.
+    USE_BAZEL_VERSION = pkgs.bazel_7.version;
+  };
 }

@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,13 @@ def starlark_list(path: str, name: str) -> list[str]:
     match = re.search(rf"^{name} = (\[.*?\])$", read(path), re.MULTILINE | re.DOTALL)
     assert match, f"{path} has no {name}"
     return list(ast.literal_eval(match[1]))
+
+
+MINORS = starlark_list("ci/bazel/minors.bzl", "MINORS")
+
+
+def tag(minor: str) -> str:
+    return "cp" + minor.replace(".", "")
 
 
 def check_crates(root: Path) -> subprocess.CompletedProcess[str]:
@@ -81,14 +89,11 @@ def test_a_release_changes_nothing_about_the_crates(copy: Path) -> None:
 
 
 def test_every_file_names_the_same_minors() -> None:
-    minors = starlark_list("ci/bazel/minors.bzl", "MINORS")
-    assert starlark_list("MODULE.bazel", "MINORS") == minors
-    assert {path.stem for path in (ROOT / "ci/pyo3").glob("*.txt")} == {
-        "cp" + minor.replace(".", "") for minor in minors
-    }
-    for minor in minors:
+    assert starlark_list("MODULE.bazel", "MINORS") == MINORS
+    assert {path.stem for path in (ROOT / "ci/pyo3").glob("*.txt")} == set(map(tag, MINORS))
+    for minor in MINORS:
         assert f"Programming Language :: Python :: {minor}" in read("pyproject.toml")
-        assert f"version={minor}\n" in read(f"ci/pyo3/cp{minor.replace('.', '')}.txt")
+        assert f"version={minor}\n" in read(f"ci/pyo3/{tag(minor)}.txt")
 
 
 def test_bazel_builds_with_a_rust_that_cargo_accepts() -> None:
@@ -99,12 +104,71 @@ def test_bazel_builds_with_a_rust_that_cargo_accepts() -> None:
     assert [*map(int, pinned[1].split("."))] >= [*map(int, least[1].split("."))]
 
 
-def test_the_tests_install_what_the_lock_is_made_for() -> None:
+def test_the_tests_install_what_the_locks_are_made_for() -> None:
     named = set()
     for path in ("requirements/bazel.in", "requirements/wire.in"):
-        named |= set(re.findall(r"^[a-z][\w-]*", read(path), re.MULTILINE))
+        found = re.findall(r"^[a-z][\w-]*", read(path), re.MULTILINE)
+        named |= {name.replace("-", "_") for name in found}
     installed = starlark_list("ci/bazel/environment.bzl", "_REQUIREMENTS")
-    assert {name.replace("-", "_") for name in named} == set(installed)
+    assert named == set(installed)
+    for minor in MINORS:
+        locked = pins(f"bazel-{tag(minor)}", minor)
+        assert named <= {name.replace("-", "_") for name in locked}
+
+
+def pins(lock: str, minor: str, system: str = "linux") -> dict[str, str]:
+    """The versions that a lock gives to a CPython of a minor, by name. Each has hashes."""
+    environment = {"python_version": minor, "python_full_version": f"{minor}.0"}
+    environment |= {"implementation_name": "cpython", "sys_platform": system}
+    found = {}
+    text = read(f"requirements/{lock}.txt").replace("\\\n", "")
+    for line in filter(lambda line: not line.startswith("#"), text.splitlines()):
+        requirement, *hashes = line.split("--hash=sha256:")
+        assert hashes, line
+        specification, _, marker = requirement.strip().partition(" ; ")
+        if not marker or Marker(marker).evaluate(environment):
+            name, _, version = specification.partition("==")
+            found[name] = version
+    return found
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_lock_of_a_minor_agrees_with_the_others(minor: str) -> None:
+    lock = read(f"requirements/bazel-{tag(minor)}.txt")
+    assert " ; " not in lock, "Linux and macOS would not install the same"
+    of_bazel = pins(f"bazel-{tag(minor)}", minor)
+    for system in ("linux", "darwin"):
+        assert pins("wire", minor, system).items() <= of_bazel.items()
+        of_developer = pins("develop", minor, system)
+        assert of_bazel.items() <= (of_bazel | of_developer).items()
+
+
+def test_every_minor_has_its_own_lock() -> None:
+    assert {path.name for path in (ROOT / "requirements").glob("bazel*.txt")} == {
+        f"bazel-{tag(minor)}.txt" for minor in MINORS
+    }
+    assert "for minor in " + " ".join(MINORS) + "; do" in read("requirements/lock")
+
+
+def test_bazel_checks_every_file_of_its_own() -> None:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--"]
+    listed += ["*.bzl", "*.bazel", ":!ci/bazel/crates/*"]
+    text = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    build = read("ci/bazel/BUILD.bazel")
+    target = build[build.index("buildifier_test(\n") :]
+    labels = re.findall(r'^ {8}"(//.*:)?(\w+\.bazel)",$', target, re.MULTILINE)
+    checked = {Path(package[2:-1] if package else "ci/bazel") / file for package, file in labels}
+    assert 'glob(["*.bzl"])' in target
+    checked |= {path.relative_to(ROOT) for path in (ROOT / "ci/bazel").glob("*.bzl")}
+    assert checked == {Path(name) for name in text.split() if (ROOT / name).is_file()}
+
+
+def test_bazel_checks_with_the_buildifier_of_lint() -> None:
+    of_bazel = re.search(r'name = "buildifier",\n    version = "(.+)"', read("MODULE.bazel"))
+    of_lint = re.search(r"^version=(.+)$", read("ci/buildifier"), re.MULTILINE)
+    assert of_bazel
+    assert of_lint
+    assert of_bazel[1] == of_lint[1]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Bazel's tool runs on a newer CPython")

@@ -19,6 +19,7 @@
           in
             package "${name}-${changed.version}";
           meta.mainProgram = name;
+          version = "0";
         };
       built = attributes: package (attributes.pname or attributes.name) // {inherit (attributes) meta;};
       stdenv.hostPlatform = {
