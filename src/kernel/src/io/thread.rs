@@ -64,7 +64,11 @@ impl IoThread {
     pub(crate) fn run(self) {
         block_signals();
         let mut batch = Vec::new();
-        let mut ready = Ready::default();
+        // libzmq tells nobody who has never asked.
+        let mut ready = Ready {
+            refused: true,
+            ..Ready::default()
+        };
         let wake = &self.shared.outbox.wake;
         loop {
             wake.take_urgent();
