@@ -103,7 +103,9 @@ class Server:
 
     def _on_readable(self) -> None:
         if self._between is None:
-            self._wake()
+            # The loop may have seen the descriptor before the request was taken that it told of.
+            if len(self._queue) or self._queue.closed:
+                self._wake()
             return
         # A cell awaits: what is no cell is handled now.
         request = self._queue.try_next()
