@@ -116,7 +116,12 @@ class Server:
 
     def _on_request(self) -> None:
         request = self._next()
-        if request is None or request.type == "execute_request" or self._context is None:
+        if request is None:
+            # The loop may have seen the descriptor before the request was taken that it told of.
+            if self._queue.closed:
+                self._wake()
+            return
+        if request.type == "execute_request" or self._context is None:
             self._wake(request)
             return
         # Here and now: to wake the task would cost a comm message as much as its handler.
