@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Unsent bytes on IOPub above which writers wait.
-pub(crate) const BACKLOG_LIMIT: usize = 16 << 20;
+pub(crate) const BACKLOG_LIMIT: usize = 12 << 20;
 
 /// More messages or bytes than these leave beside the language, not on its thread.
 const SMALL: (usize, usize) = (64, 64 << 10);

@@ -9,7 +9,7 @@ use zmq::{Context, Socket, SocketType};
 
 /// Messages in libzmq's hands per subscriber; what is more waits with us, where
 /// it can be counted in bytes.
-const IOPUB_MESSAGES: i32 = 256;
+const IOPUB_MESSAGES: i32 = 64;
 /// How long replies that nobody reads can delay the end of the process.
 const LINGER_MILLISECONDS: i32 = 1000;
 
