@@ -108,7 +108,8 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         kept = {name: vars(self)[name] for name in _SET_MEANWHILE}
         super().init_traceback_handlers(((), None))
         self.__dict__.update(kept)
-        self.InteractiveTB.call_pdb = self.call_pdb
+        # IPython 8 asks for the handlers before `init_pdb` has run.
+        self.InteractiveTB.call_pdb = vars(self).get("_call_pdb", False)
 
     @observe("colors")
     def init_syntax_highlighting(self, changes: Any = None) -> None:
