@@ -142,7 +142,8 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         tracebacks.remember()
         super().init_traceback_handlers(((), None))
         self.__dict__.update(kept)
-        self.InteractiveTB.call_pdb = self.call_pdb
+        # IPython 8 asks for the handlers before `init_pdb` has run.
+        self.InteractiveTB.call_pdb = vars(self).get("_call_pdb", False)
 
     def init_syntax_highlighting(self, changes: Any = None) -> None:
         # Colours that somebody has chosen may be none, and it is now that IPython says so.

@@ -21,7 +21,9 @@ The life of a cell, and what becomes of an interrupt in each part of it:
    `KeyboardInterrupt` (`is_cancelled`). A cell that has ended by then is not active any more and
    nothing is cancelled: between the end of a region and `end` there is no await, so an active cell
    that the loop sees is one that waits inside its region. If foreign code (another task, a comm's
-   callback) happens to run right now, it is interrupted too: it may be what blocks the loop.
+   callback) happens to run right now, it is interrupted too: it may be what blocks the loop. And
+   the cell's next step may stand in the loop's queue before the cancelling and block there: until
+   one of the two has come the cell is owed the interrupt, see below.
 5. *Ended.* The interrupt is dropped, as it is when the kernel is idle.
 
 Two kinds of code swallow what is raised in them: destructors and callbacks of C code (Python prints
@@ -71,7 +73,7 @@ RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hou
 class Cell:
     """What interrupts need to know of the running cell."""
 
-    __slots__ = ("came", "cancels", "entered", "loop", "owed", "started", "task")
+    __slots__ = ("asked", "came", "cancels", "entered", "loop", "owed", "started", "task")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
         self.loop = loop
@@ -79,7 +81,8 @@ class Cell:
         self.came = False  # An interrupt arrived while this cell was the active one.
         self.entered = False  # Its region was entered.
         self.started = False  # Its first line of code was reached.
-        self.owed = False  # An interrupt was swallowed by code that cannot take it.
+        self.owed = False  # An interrupt was swallowed by code that cannot take it, or is late.
+        self.asked = False  # The loop was asked to cancel the task, and has not done it yet.
         self.cancels = 0
 
 
@@ -248,20 +251,26 @@ class Interrupts:
             return  # Raised already, between the sender's question and its signal.
         again, cell.came = cell.came, True
         if place == _CELL:
-            cell.owed = False
+            cell.owed = cell.asked = False
             raise KeyboardInterrupt
         if place == _HELD:
             self._owe(cell)
             for listener in self.when_held:
                 listener()
             return
+        if resent:
+            return  # The loop has been asked.
         if cell.entered:
+            cell.asked = True
+            if not _is_in_cell(frame):
+                self._owe(cell)
             cell.loop.call_soon_threadsafe(self._cancel, cell)
         if place in (_REGION, _CALLBACK) or (place == _WAIT and again):
             raise KeyboardInterrupt
 
     def _cancel(self, cell: Cell) -> None:
-        if self.cell is cell and cell.task is not None:
+        if self.cell is cell and cell.task is not None and cell.asked:
+            cell.owed = cell.asked = False
             cell.cancels += 1
             cell.task.cancel()
 
@@ -329,6 +338,13 @@ def _place(frame: FrameType | None) -> int:
         foreign = foreign or not _is_bookkeeping(code)
         frame = frame.f_back
     return _OUTSIDE
+
+
+def _is_in_cell(frame: FrameType | None) -> bool:
+    """Whether the cell runs a loop of its own, out of which what is raised here reaches it."""
+    while frame is not None and frame.f_code is not _CELL_CODE:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _is_bookkeeping(code: CodeType) -> bool:

@@ -17,6 +17,12 @@ def value(client: Client, code: str) -> object:
     return eval(cell.result)
 
 
+@pytest.mark.ipyrust_only("another kernel may load what warns")
+def test_the_shell_is_made_without_a_warning(start_kernel: StartKernel) -> None:
+    client = start_kernel(environment={"PYTHONWARNINGS": "error::UserWarning"}).client()
+    assert client.run("1").result == "1"
+
+
 @pytest.mark.ipykernel_differs("it loads and makes all at the start")
 def test_a_kernel_that_only_computes_has_loaded_little(client: Client) -> None:
     heavy = ["_ssl", "debugpy", "socketserver"]  # Whatever the IPython.

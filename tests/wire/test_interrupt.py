@@ -73,6 +73,28 @@ def test_an_interrupt_stops(client: Client, interrupt: Interrupt, name: str) -> 
     assert client.run("'usable'").result == "'usable'"
 
 
+# Handled by the loop when the cell's next step is the next in its queue.
+BETWEEN_STEPS = """\
+import asyncio, signal, time
+asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+await asyncio.sleep(0)
+"""
+
+
+@pytest.mark.ipykernel_differs("its handler only cancels the task")
+def test_an_interrupt_between_two_steps_stops_the_next(client: Client) -> None:
+    cell = client.execute(BETWEEN_STEPS + "time.sleep(1000)").wait()
+    assert cell.status == "error"
+    assert cell.reply.content["ename"] == "KeyboardInterrupt"
+    assert client.run("'usable'").result == "'usable'"
+
+
+@pytest.mark.ipykernel_differs("its handler only cancels the task")
+def test_an_interrupt_between_two_steps_comes_once(client: Client) -> None:
+    code = "try: time.sleep(1000)\nexcept KeyboardInterrupt: await asyncio.sleep(0.2)\n'once'"
+    assert client.run(BETWEEN_STEPS + code).result == "'once'"
+
+
 @pytest.mark.parametrize("code", ["!{}", "import os; os.system('{}')"])
 def test_an_interrupt_reaches_a_child_in_the_foreground(
     client: Client, interrupt: Interrupt, code: str
