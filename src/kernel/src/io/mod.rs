@@ -49,6 +49,9 @@ pub(crate) struct IoThread {
     watch: Option<ParentWatch>,
     usage: Usage,
     shutdown: Shutdown,
+    /// What comes on shell is not waited for in the next nap: cells wait already,
+    /// and a run of all cells should not wake us for each.
+    shell_can_wait: bool,
     /// What is to be handed to libzmq together.
     encoded: Vec<Encoded>,
     /// What IOPub did not take.
@@ -96,6 +99,7 @@ impl IoThread {
             watch,
             usage: Usage::default(),
             shutdown: Shutdown::default(),
+            shell_can_wait: false,
             encoded: Vec::new(),
             blocked: VecDeque::new(),
             blocked_since: None,
@@ -181,7 +185,7 @@ impl IoThread {
             }
         };
         until(hurry.then_some(now));
-        until(active.then(|| now + NAP));
+        until((active || self.shell_can_wait).then(|| now + NAP));
         until((!self.blocked.is_empty()).then(|| now + RETRY));
         until(self.gate.as_ref().and_then(|gate| gate.deadline));
         until(self.watch.as_ref().and_then(ParentWatch::deadline));
@@ -195,19 +199,24 @@ impl IoThread {
         ready
     }
 
-    fn poll(&self, timeout: i64) -> Ready {
+    fn poll(&mut self, timeout: i64) -> Ready {
+        let shell_can_wait = std::mem::take(&mut self.shell_can_wait);
         let sockets = &self.sockets;
         let from_fd = |fd| PollItem::from_fd(fd, zmq::POLLIN);
         let polled = [
-            &sockets.control,
-            &sockets.shell,
-            &sockets.stdin,
-            &sockets.heartbeat,
-            &sockets.iopub,
+            (&sockets.control, true),
+            (&sockets.shell, !shell_can_wait),
+            (&sockets.stdin, true),
+            (&sockets.heartbeat, true),
+            (&sockets.iopub, true),
         ];
-        let untold = polled.map(Polled::has_untold);
+        let untold = polled.map(|(socket, awaited)| awaited && socket.has_untold());
         let timeout = if untold.contains(&true) { 0 } else { timeout };
-        let mut items: Vec<_> = polled.map(|socket| from_fd(socket.fd())).into();
+        let mut items = Vec::with_capacity(16);
+        items.extend(polled.map(|(socket, awaited)| match awaited {
+            true => from_fd(socket.fd()),
+            false => PollItem::from_fd(socket.fd(), zmq::PollEvents::empty()),
+        }));
         items.extend([
             from_fd(self.shared.outbox.wake.fd()),
             from_fd(self.shared.termination.fd()),

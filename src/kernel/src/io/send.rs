@@ -248,10 +248,11 @@ impl IoThread {
     pub(super) fn receive_shell(&mut self, limit: usize) {
         for _ in 0..limit {
             let Some(frames) = receive(&self.sockets.shell) else {
-                return;
+                break;
             };
             self.arrived(Channel::Shell, frames);
         }
+        self.shell_can_wait = self.shared.shell.waiting().is_backed_up();
     }
 
     pub(super) fn receive_control(&mut self, limit: usize) {
