@@ -89,6 +89,12 @@ impl Waiting {
         state.taken == 0 && state.waiting.is_empty()
     }
 
+    /// Whether another request waits behind one that is being answered.
+    pub(crate) fn is_backed_up(&self) -> bool {
+        let state = lock(&self.state);
+        state.taken > 0 && !state.waiting.is_empty()
+    }
+
     /// Adds a request; gives it back if the queue is closed.
     pub(crate) fn push(&self, arrived: Arrived) -> Result<(), Arrived> {
         let mut state = lock(&self.state);

@@ -50,6 +50,9 @@ pub(crate) struct Io {
     watch: Option<ParentWatch>,
     usage: Usage,
     shutdown: Shutdown,
+    /// What comes on shell is not waited for in the next nap: cells wait already,
+    /// and a run of all cells should not wake the I/O thread for each.
+    shell_can_wait: bool,
     /// What is to be handed to libzmq together.
     encoded: Vec<Encoded>,
     /// What IOPub did not take.
@@ -82,6 +85,7 @@ impl Io {
             watch,
             usage: Usage::default(),
             shutdown: Shutdown::default(),
+            shell_can_wait: false,
             encoded: Vec::new(),
             blocked: VecDeque::new(),
             blocked_since: None,

@@ -34,13 +34,15 @@ impl Io {
 
     /// Reads the shell socket, at most so many messages; whether any came.
     pub(super) fn receive_shell(&mut self, limit: usize) -> bool {
-        for count in 0..limit {
-            let Some(frames) = receive(&self.sockets.shell) else {
-                return count > 0;
-            };
+        let mut count = 0;
+        while count < limit
+            && let Some(frames) = receive(&self.sockets.shell)
+        {
             self.arrived(Channel::Shell, frames);
+            count += 1;
         }
-        true
+        self.shell_can_wait = self.shared.shell.waiting().is_backed_up();
+        count > 0
     }
 
     fn receive_control(&mut self, limit: usize) -> bool {

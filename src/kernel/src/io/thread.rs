@@ -36,6 +36,8 @@ pub(super) struct Ready {
 /// What to wait for, beside the sockets.
 struct Sleep {
     deadline: Option<Instant>,
+    /// By the order of the sockets.
+    awaited: [bool; 5],
     parent: Option<RawFd>,
     descriptors: Option<[RawFd; 2]>,
 }
@@ -91,7 +93,9 @@ impl IoThread {
 
     fn poll(&self, sleep: &Sleep) -> Ready {
         let shared = &self.shared;
-        let mut descriptors = self.sockets.to_vec();
+        let awaited = self.sockets.iter().zip(sleep.awaited);
+        let awaited = awaited.filter(|(_, awaited)| *awaited);
+        let mut descriptors: Vec<RawFd> = awaited.map(|(descriptor, _)| *descriptor).collect();
         descriptors.extend([shared.outbox.wake.fd(), shared.termination.fd()]);
         descriptors.extend(&self.refusals);
         descriptors.extend(sleep.parent);
@@ -116,7 +120,7 @@ impl IoThread {
         let mut states = items.iter().map(|item| !item.revents().is_empty());
         let mut next = || states.next().unwrap_or(false);
         Ready {
-            sockets: std::array::from_fn(|_| next()),
+            sockets: sleep.awaited.map(|awaited| awaited && next()),
             wake: next(),
             termination: next(),
             refused: (0..self.refusals.len()).fold(false, |any, _| next() || any),
@@ -129,11 +133,16 @@ impl IoThread {
 impl Io {
     /// What to wait for now. The thread has said that it is going to sleep: work
     /// that came before it did has not woken it, and is seen here.
-    fn sleep(&self, active: bool) -> Sleep {
+    fn sleep(&mut self, active: bool) -> Sleep {
         let now = Instant::now();
+        let shell_can_wait = std::mem::take(&mut self.shell_can_wait);
+        let active = active || shell_can_wait;
+        let sockets = self.sockets.all();
+        let awaited = sockets
+            .map(|socket| !(shell_can_wait && std::ptr::eq(socket, &raw const self.sockets.shell)));
         let outbox = &self.shared.outbox;
-        let unsettled = self.sockets.all().into_iter().any(Polled::is_unsettled);
-        let hurry = unsettled
+        let mut awaited_sockets = sockets.iter().zip(awaited);
+        let hurry = awaited_sockets.any(|(socket, awaited)| awaited && socket.is_unsettled())
             || self.is_closing()
             || if active {
                 outbox.wake.is_urgent()
@@ -150,6 +159,7 @@ impl Io {
         let full = outbox.is_full();
         Sleep {
             deadline,
+            awaited,
             parent: self.watch.as_ref().and_then(|watch| watch.fd()),
             descriptors: self.shared.iopub.descriptors().filter(|_| !full),
         }

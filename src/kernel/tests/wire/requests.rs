@@ -86,6 +86,30 @@ fn an_unknown_type_is_busy_and_idle() {
 }
 
 #[test]
+fn what_needs_no_language_is_answered_also_while_cells_wait() {
+    let room = Room::new();
+    let mut client = room.client();
+    let first = client.execute("1");
+    let mut running = room.take();
+    let cells: Vec<String> = (0..3).map(|_| client.execute("2")).collect();
+    while room.kernel.shell().len() < 3 {
+        std::thread::yield_now();
+    }
+    let id = client.ask("kernel_info_request", json!({}));
+    client.shell_reply(&id);
+    running.reply(ok(), None, Vec::new()).unwrap();
+    drop(running);
+    client.shell_reply(&first);
+    for cell in cells {
+        let mut request = room.take();
+        assert_eq!(request.message().header.msg_id, cell);
+        request.reply(ok(), None, Vec::new()).unwrap();
+        drop(request);
+        client.shell_reply(&cell);
+    }
+}
+
+#[test]
 fn kernel_info_beside_a_running_cell_leaves_it_busy() {
     let room = Room::new();
     let mut client = room.client();
