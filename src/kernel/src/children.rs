@@ -48,6 +48,9 @@ fn signal(pids: impl Iterator<Item = Pid>, signal: Signal) -> usize {
 
 /// All processes whose parents lead to us and that have not ended.
 pub(crate) fn descendants() -> Vec<Pid> {
+    if is_childless() {
+        return Vec::new();
+    }
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for (pid, parent) in processes() {
         children.entry(parent).or_default().push(pid);
@@ -62,6 +65,27 @@ pub(crate) fn descendants() -> Vec<Pid> {
         }
     }
     found.into_iter().filter_map(Pid::from_raw).collect()
+}
+
+/// Whether it is known without a look at every process that we have no children.
+#[cfg(target_os = "linux")]
+fn is_childless() -> bool {
+    // Each of our threads has its own; where Linux was built without these files nothing is known.
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return false;
+    };
+    let Ok(threads) = threads.collect::<Result<Vec<_>, _>>() else {
+        return false;
+    };
+    // The main thread comes last, for it gets the children of a thread that ends meanwhile.
+    threads.iter().rev().all(|thread| {
+        std::fs::read(thread.path().join("children")).is_ok_and(|children| children.is_empty())
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_childless() -> bool {
+    false
 }
 
 /// Every process and its parent, without those that only wait to be collected.
