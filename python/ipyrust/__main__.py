@@ -7,6 +7,8 @@ directory is not on the path while we import, so that no file lying there is tak
 ours.
 """
 
+from __future__ import annotations
+
 import sys
 
 if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
@@ -16,6 +18,14 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
 import _signal  # type: ignore[import-not-found]  # Without the enumerations of `signal`.
 import gc
 import os
+
+# As type checkers know it, without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipyrust import _core
+    from ipyrust.arguments import Arguments
 
 HELP = """\
 usage: python -m ipyrust [-f CONNECTION_FILE] [OPTION]... [FILE [ARGUMENT]...]
@@ -79,22 +89,30 @@ def main(extension: str = "") -> int | None:
         # What is imported now stays: looking for garbage in it is a tenth of the start. The
         # application goes on with it before any code of the user's runs.
         gc.disable()
-        from ipyrust.lazy import postponed
+        from ipyrust.finder import QuickFinder
 
-        with postponed():
-            from ipyrust.interrupts import interrupts
-
-            interrupts.install()
-            from ipyrust.traits import quickly_made
-
-            with quickly_made():
-                from ipyrust.app import run
+        with QuickFinder():
+            run = _import_application()
     except ImportError as error:
         _tell(core, f"error: {error}; run `{sys.executable} -m pip install ipyrust`\n")
         core.close(0)
         return 1
     run(core, given)
     return None
+
+
+def _import_application() -> Callable[[_core.Kernel, Arguments], None]:
+    from ipyrust.lazy import postponed
+
+    with postponed():
+        from ipyrust.interrupts import interrupts
+
+        interrupts.install()
+        from ipyrust.traits import quickly_made
+
+        with quickly_made():
+            from ipyrust.app import run
+    return run
 
 
 def _load_core(extension: str) -> None:

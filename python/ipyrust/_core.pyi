@@ -11,7 +11,7 @@ started with, its requests do nothing, and its publishing is dropped.
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any, Literal, final
 
 from typing_extensions import Buffer, Self
@@ -27,6 +27,7 @@ __all__ = [
     "Stdin",
     "StreamWriter",
     "__version__",
+    "cached_code",
     "end_children",
     "flush_c_stdio",
     "forked",
@@ -358,6 +359,13 @@ def needs_directory(settings: Sequence[tuple[str, str, Any]]) -> bool:
 
 def has_curve() -> bool:
     """Whether connections can be encrypted."""
+
+def cached_code(source: str, cached: str, magic: bytes, /) -> CodeType | None:
+    """The code of a module, if the cache holds what its source says today.
+
+    `None` leaves the module to Python's own loader: there is no cache, or one of another Python,
+    of another source, or one that is checked by a hash.
+    """
 
 def has_plain_attributes(value: object, /) -> bool:
     """Whether looking for an attribute of the object or its class asks no code of theirs.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _imp import _fix_co_filename
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     FileFinder,
@@ -22,10 +22,14 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 from importlib.util import MAGIC_NUMBER, spec_from_file_location
-from types import ModuleType
-from typing import Any
 
 from ipyrust._core import cached_code
+
+# As type checkers know it, without the import, which is to be found quickly too.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 CACHED = f".{sys.implementation.cache_tag}.pyc"
 
@@ -33,32 +37,19 @@ CACHED = f".{sys.implementation.cache_tag}.pyc"
 OTHER_SUFFIXES = (*EXTENSION_SUFFIXES, ".pyc")
 
 
-def install() -> QuickFinder | None:
-    """Find modules before Python does, until `remove`; nothing where Python does it otherwise."""
-    ordinary = (
-        PathFinder in sys.meta_path
-        # The two that Python comes with; a third may change what is loaded.
-        and len(sys.path_hooks) == 2
-        and sys.implementation.cache_tag is not None
-        and sys.pycache_prefix is None
-        and not sys.flags.optimize
-    )
-    if not ordinary:
-        return None
-    finder = QuickFinder()
-    sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
-    return finder
-
-
 class QuickFinder:
-    """Stands before Python's finder of files, behind all others."""
+    """Finds modules within a `with` block: before Python's finder of files, behind all others."""
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str] | set[str]] = {}
 
-    def remove(self) -> None:
-        """Leave the finding to Python."""
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+    def __enter__(self) -> None:
+        if is_ordinary():
+            sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
+
+    def __exit__(self, *error: object) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         tail = name.rpartition(".")[2]
@@ -70,7 +61,7 @@ class QuickFinder:
                     return None
                 self._names[entry] = names
             if tail in names:
-                return self._package(name, f"{entry}/{tail}", tail, names)
+                return self._package(name, f"{entry}/{tail}")
             for suffix in OTHER_SUFFIXES:
                 if tail + suffix in names:
                     return None
@@ -78,9 +69,7 @@ class QuickFinder:
                 return _spec(name, entry, tail, None)
         return None
 
-    def _package(
-        self, name: str, directory: str, tail: str, names: frozenset[str] | set[str]
-    ) -> ModuleSpec | None:
+    def _package(self, name: str, directory: str) -> ModuleSpec | None:
         inside = self._names.get(directory)
         if inside is None:
             inside = _names(directory)
@@ -93,6 +82,18 @@ class QuickFinder:
             if f"__init__{suffix}" in inside:
                 return None
         return _spec(name, directory, "__init__", [directory])
+
+
+def is_ordinary() -> bool:
+    """Whether Python finds modules and caches them the way it does where nobody has changed it."""
+    return (
+        PathFinder in sys.meta_path
+        # The two that Python comes with; a third may change what is loaded.
+        and len(sys.path_hooks) == 2
+        and sys.implementation.cache_tag is not None
+        and sys.pycache_prefix is None
+        and not sys.flags.optimize
+    )
 
 
 def _names(entry: object) -> frozenset[str] | set[str] | None:
@@ -121,7 +122,7 @@ def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> 
 
 
 class _QuickLoader:
-    """Runs a module's cached code, as `SourceFileLoader`, which the module then has for a loader."""
+    """Runs a module's cached code as `SourceFileLoader` does, which is then the module's loader."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None

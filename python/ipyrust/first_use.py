@@ -75,7 +75,9 @@ class _Configurables(list[Any]):
 def is_named(trait: Any) -> bool:
     """Whether this is a trait for a class, and the class only named so far."""
     return (
-        type(trait) is Type and isinstance(trait.klass, str) and isinstance(trait.default_value, str)
+        type(trait) is Type
+        and isinstance(trait.klass, str)
+        and isinstance(trait.default_value, str)
     )
 
 

@@ -23,8 +23,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from ipyrust.finder import install as quick_finder
-
 NAMES = frozenset(
     (
         # asyncio asks whether it is there; it costs a cryptographic library.
@@ -71,7 +69,11 @@ def _on_call(module: str, name: str) -> Callable[..., Any]:
 
 
 def _of(module: str, *names: str) -> dict[str, Callable[[], Any]]:
-    return {name: lambda name=name: getattr(import_module(module), name) for name in names}
+    return {name: partial(_taken, module, name) for name in names}
+
+
+def _taken(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
 
 
 # Names that are taken out of these while they are postponed, and what there is under them without
@@ -108,7 +110,6 @@ def postponed() -> Iterator[None]:
     """Within this block, imports of the modules in `NAMES` are postponed."""
     global _lending
     finder = _Finder()
-    quick = quick_finder()
     sys.meta_path.insert(0, finder)
     logging_config = _stand_in_for_logging_config()
     _lending = True
@@ -121,8 +122,6 @@ def postponed() -> Iterator[None]:
     finally:
         _lending = False
         sys.meta_path.remove(finder)
-        if quick is not None:
-            quick.remove()
         if sys.modules.get("logging.config") is logging_config:
             del sys.modules["logging.config"]
 

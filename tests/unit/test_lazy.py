@@ -58,6 +58,25 @@ def test_a_name_taken_out_of_a_module_loads_it(module: str) -> None:
     assert namespace["ran"] == 1
 
 
+def test_a_name_that_is_lent_loads_nothing(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lent = {module: {"name": lambda: "lent", "ran": lambda: importlib.import_module("no.such")}}
+    monkeypatch.setattr(lazy, "BORROWED", lent)
+    with lazy.postponed():
+        namespace: dict[str, object] = {}
+        exec(f"from {module} import name", namespace)
+        assert namespace["name"] == "lent"
+        assert is_postponed(module)
+    # What cannot be had elsewhere is had there; and nothing is lent to those who come later.
+    assert sys.modules[module].ran == 1
+    assert not hasattr(sys.modules[module], "name")
+
+
+def test_a_function_that_is_lent_is_the_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    lent = lazy.BORROWED["urllib.parse"]["quote_from_bytes"]()
+    assert lent(b"a b", safe="") == "a%20b"
+    assert lent.__name__ == "quote_from_bytes"
+
+
 def test_what_is_set_before_the_first_look_stays(module: str) -> None:
     with lazy.postponed():
         found = importlib.import_module(module)

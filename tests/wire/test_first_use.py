@@ -46,6 +46,96 @@ def test_modules_are_what_they_are_everywhere(client: Client) -> None:
     assert value(client, code) == expected
 
 
+def test_names_are_what_they_are_everywhere(client: Client) -> None:
+    code = (
+        "import asyncio, enum, inspect, pathlib, socket, subprocess\n"
+        "import asyncio.subprocess, IPython.display, IPython.core.interactiveshell as shell\n"
+        "from IPython.utils import PyColorize\n"
+        "from IPython.core import display_functions, page\n"
+        "(asyncio.subprocess.PIPE == subprocess.PIPE,"
+        " asyncio.subprocess.STDOUT == subprocess.STDOUT,"
+        " asyncio.subprocess.DEVNULL == subprocess.DEVNULL,"
+        " isinstance(socket.AF_INET6, enum.IntEnum), socket.socket.__module__,"
+        " IPython.display.display is display_functions.display is shell.display is display,"
+        " len(IPython.display.__all__) > 20, callable(PyColorize.Parser), callable(page.page),"
+        " pathlib.Path('/a b').as_uri(),"
+        " {type(module).__name__ for module in (socket, subprocess, IPython.display, PyColorize)})"
+    )
+    expected = (True, True, True, True, "socket", True, True, True, True, "file:///a%20b")
+    assert value(client, code) == (*expected, {"module"})
+
+
+def test_processes_and_sockets_of_asyncio_work(client: Client) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "async def answer(reader, writer):\n"
+        "    writer.write(await reader.readline())\n"
+        "    writer.close()\n"
+        "server = await asyncio.start_server(answer, '127.0.0.1', 0)\n"
+        "port = server.sockets[0].getsockname()[1]\n"
+        "reader, writer = await asyncio.open_connection('127.0.0.1', port)\n"
+        "writer.write(b'line\\n')\n"
+        "line = await reader.readline()\n"
+        "server.close()\n"
+        "process = await asyncio.create_subprocess_exec(\n"
+        "    sys.executable, '-c', 'print(1)', stdout=asyncio.subprocess.PIPE)\n"
+        "output, _ = await process.communicate()\n"
+        "(line, output)"
+    )
+    assert value(client, code) == (b"line\n", b"1\n")
+
+
+def test_a_thread_wakes_the_loop(client: Client) -> None:
+    code = (
+        "import asyncio, threading, time\n"
+        "loop, woken = asyncio.get_running_loop(), asyncio.Event()\n"
+        "threading.Timer(0.05, loop.call_soon_threadsafe, (woken.set,)).start()\n"
+        "await woken.wait()\n"
+        "type(loop) is asyncio.SelectorEventLoop"
+    )
+    assert value(client, code) is True
+
+
+def test_a_pool_that_is_made_late_works_for_its_cell(client: Client) -> None:
+    client.run("from concurrent.futures import ThreadPoolExecutor; pool = ThreadPoolExecutor(1)")
+    cell = client.run("pool.submit(print, 'pooled').result()")
+    assert cell.text() == "pooled\n"
+
+
+@pytest.mark.ipykernel_differs("it makes all at the start")
+def test_the_inspector_is_made_by_the_first_question(client: Client) -> None:
+    code = "[name in vars(get_ipython()) for name in ('inspector', 'pycolorize')]"
+    assert value(client, code) == [False, False]
+    reply = client.request("inspect_request", {"code": "len", "cursor_pos": 3})
+    assert "Return the number of items" in reply.content["data"]["text/plain"]
+    assert value(client, "get_ipython().inspector is get_ipython().inspector") is True
+    assert "1" in str(value(client, "get_ipython().pycolorize('a = 1')"))
+
+
+def test_the_inspectors_class_can_be_chosen(start_kernel: StartKernel) -> None:
+    client = start_kernel().client()
+    code = (
+        "from IPython.core.oinspect import Inspector\n"
+        "shell = get_ipython()\n"
+        "(shell.inspector_class is Inspector, type(shell.inspector) is Inspector,"
+        " 'inspector_class' in shell.class_trait_names(config=True))"
+    )
+    assert value(client, code) == (True, True, True)
+    with_bad_class = "get_ipython().inspector_class = int"
+    error = client.run(with_bad_class, expect="error").of_type("error")[0].content
+    assert error["ename"] == "TraitError"
+
+
+def test_colours_can_be_changed_before_they_are_used(client: Client) -> None:
+    code = (
+        "shell = get_ipython()\n"
+        "import IPython\n"
+        "shell.colors = 'nocolor' if IPython.version_info[0] > 8 else 'NoColor'\n"
+        "'\\x1b' in shell.pycolorize('a = 1')"
+    )
+    assert value(client, code) is False
+
+
 def test_the_debugger_that_comes_first_is_the_same(client: Client) -> None:
     code = (
         "from IPython.core import debugger\nfrom IPython.core.debugger import Pdb\nimport pdb\n"

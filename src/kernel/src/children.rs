@@ -71,19 +71,17 @@ pub(crate) fn descendants() -> Vec<Pid> {
 /// through all processes of a machine takes as long as to interrupt a cell.
 #[cfg(target_os = "linux")]
 fn is_childless() -> bool {
+    // Each of our threads has its own; where Linux was built without these files nothing is known.
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
         return false;
     };
-    for thread in threads {
-        // A thread that has just ended has left its children to another; a kernel
-        // of Linux may also be built without this file.
-        let children = thread.map(|thread| thread.path().join("children"));
-        let children = children.and_then(std::fs::read);
-        if !children.is_ok_and(|children| children.is_empty()) {
-            return false;
-        }
-    }
-    true
+    let Ok(threads) = threads.collect::<Result<Vec<_>, _>>() else {
+        return false;
+    };
+    // The main thread comes last, for it gets the children of a thread that ends meanwhile.
+    threads.iter().rev().all(|thread| {
+        std::fs::read(thread.path().join("children")).is_ok_and(|children| children.is_empty())
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
