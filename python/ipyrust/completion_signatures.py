@@ -2,8 +2,9 @@
 
 IPython asks jedi twice for the signature of each function that it offers, and jedi asks `inspect`,
 which builds objects for every parameter that are then only printed: of an answer to `np.` that was
-four fifths. What a Python function takes stands in its code and its defaults. Where something else
-decides (a `__signature__`, C code, jedi's own reading of a source), jedi is asked as before.
+four fifths. What a Python function takes stands in its code and its defaults, and what a module's
+function in C takes never changes. Where something else decides (the constructor of a class, jedi's
+own reading of a source), jedi is asked as before.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from types import FunctionType, MethodType
+from inspect import Parameter, Signature
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 # What `inspect` looks at before the code of a function.
-_DECIDING = ("__signature__", "__text_signature__", "_partialmethod", "__partialmethod__")
+_DECIDING = ("__text_signature__", "_partialmethod", "__partialmethod__")
+_STARS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 
 def read_signatures_directly() -> None:
@@ -53,7 +56,7 @@ class _Asked:
 
 
 def directly(completion: Any) -> str | None:
-    """The signature, if it is one of a Python function that exists; without its name."""
+    """The signature, if it is one of a function that exists and is plain; without its name."""
     from jedi.inference.compiled.mixed import MixedName  # type: ignore[import-untyped]
 
     if not isinstance(completion._name, MixedName):
@@ -80,23 +83,12 @@ def _returned(documentation: str) -> str:
 
 
 def _parameters(called: Any, access: Any) -> list[str] | None:
-    """The parameters as jedi prints them; `None` if more than a function's code decides."""
+    """The parameters as jedi prints them; `None` if it takes `inspect` to find them."""
     bound = type(called) is MethodType
-    function = called.__func__ if bound else called
-    for _ in range(100):
-        if not callable(function):
-            return None
-        if type(function) is FunctionType:
-            if any(name in vars(function) for name in _DECIDING):
-                return None
-            if "__wrapped__" not in vars(function):
-                break
-        elif type(function) is MethodType or hasattr(function, "__signature__"):
-            return None
-        function = getattr(function, "__wrapped__", None)
-    else:
+    found = _unbound(called.__func__ if bound else called, access)
+    if found is None:
         return None
-    parameters = list(_of_function(function, access))
+    parameters = list(found)
     if bound:
         if not parameters or parameters[0].startswith("*"):
             return None
@@ -104,6 +96,72 @@ def _parameters(called: Any, access: Any) -> list[str] | None:
         if parameters[:1] == ["/"]:
             del parameters[0]
     return parameters
+
+
+def _unbound(function: Any, access: Any) -> Iterator[str] | None:
+    """What `inspect` would find, looking where it looks, in its order."""
+    for _ in range(100):
+        if not callable(function) or type(function) is MethodType:
+            return None
+        plain = type(function) is FunctionType
+        attributes = vars(function) if plain else _Attributes(function)
+        if "__signature__" in attributes:
+            signature = attributes["__signature__"]
+            return _of_signature(signature, access) if type(signature) is Signature else None
+        if "__wrapped__" in attributes:
+            function = attributes["__wrapped__"]
+        elif plain:
+            special = any(name in attributes for name in _DECIDING)
+            return None if special else _of_function(function, access)
+        elif type(function) is BuiltinFunctionType and type(function.__self__) is ModuleType:
+            signature = _of_builtin(function)
+            return None if signature is None else _of_signature(signature, access)
+        else:
+            return None
+    return None
+
+
+class _Attributes:
+    """The attributes of any object, as of a function."""
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+
+    def __contains__(self, name: str) -> bool:
+        return hasattr(self._owner, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._owner, name)
+
+
+@lru_cache(maxsize=8192)
+def _of_builtin(function: Any) -> Signature | None:
+    """Of a module's function in C, whose signature is a text that never changes."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None  # It has none; jedi looks into the documentation.
+
+
+def _of_signature(signature: Signature, access: Any) -> Iterator[str]:
+    annotation_text = getattr(access, "_annotation_to_str", inspect.formatannotation)
+    only_positional = only_by_name = False
+    for parameter in signature.parameters.values():
+        kind = parameter.kind
+        if only_positional and kind != Parameter.POSITIONAL_ONLY:
+            yield "/"
+        only_positional = kind == Parameter.POSITIONAL_ONLY
+        if kind == Parameter.KEYWORD_ONLY and not only_by_name:
+            yield "*"
+        only_by_name |= kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_POSITIONAL)
+        text = _STARS.get(kind, "") + parameter.name
+        if parameter.annotation is not Parameter.empty:
+            text += f": {annotation_text(parameter.annotation)}"
+        if parameter.default is not Parameter.empty:
+            text += f"={parameter.default!r}"
+        yield text
+    if only_positional:
+        yield "/"
 
 
 def _of_function(function: FunctionType, access: Any) -> Iterator[str]:

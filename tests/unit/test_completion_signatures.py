@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import os
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import jedi  # type: ignore[import-untyped]
@@ -75,6 +77,29 @@ def signed(value: int) -> None:
 signed.__signature__ = inspect.signature(Documented.names)  # type: ignore
 
 
+class Dispatcher:
+    """Calls a function, as numpy's do for those in C."""
+
+    def __init__(self, function: Any) -> None:
+        self.__wrapped__ = function
+        self.__doc__ = "Dispatches."
+        self.__name__ = "dispatcher"
+
+    def __call__(self, *arguments: Any) -> None:
+        """Calls it."""
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self
+
+
+class WithSignature(Dispatcher):
+    """Says what it takes."""
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.__wrapped__)
+
+
 class Functions:
     """What only has the name of a method."""
 
@@ -84,12 +109,24 @@ class Functions:
     wrapped_bound = staticmethod(decorated(Documented().positional))
     of_all_stars = staticmethod(Documented().stars)
     signed = staticmethod(signed)
+    c_code = staticmethod(os.getcwd)
+    c_code_with_names = staticmethod(os.open)
+    c_code_of_a_list = staticmethod([].append)
 
+
+# jedi looks for the source of a module by its file.
+MODULE = ModuleType("made_here")
+MODULE.__file__ = __file__
+vars(MODULE).update(
+    dispatching=Dispatcher(os.fstat),
+    dispatching_a_signature=WithSignature(Documented.positional),
+)
 
 OBJECTS = {
     "class": Documented,
     "instance": Documented(),
     "functions": Functions,
+    "module": MODULE,
     **{
         name: importlib.import_module(name)
         for name in ("asyncio", "functools", "inspect", "json", "os", "subprocess", "typing")
@@ -127,3 +164,15 @@ def test_where_a_function_refuses_jedi_is_asked() -> None:
             return "jedi's"
 
     assert Signatures(told)(Odd()) == "jedi's"
+
+
+def test_what_is_read_directly() -> None:
+    read = {
+        completion.name: directly(completion)
+        for target in (Functions, MODULE)
+        for completion in functions(target)
+    }
+    plain = {"renamed", "bound", "signed", "c_code", "c_code_with_names"}
+    dispatching = {"dispatching", "dispatching_a_signature"}
+    assert {name for name in plain | dispatching if read[name] is None} == set()
+    assert {name for name in ("wrapped_bound", "c_code_of_a_list") if read[name]} == set()
