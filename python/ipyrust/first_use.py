@@ -141,7 +141,8 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         kept = {name: vars(self)[name] for name in _SET_MEANWHILE}
         super().init_traceback_handlers(((), None))
         self.__dict__.update(kept)
-        self.InteractiveTB.call_pdb = self.call_pdb
+        # IPython 8 asks for them before it has come to the debugger.
+        self.InteractiveTB.call_pdb = getattr(self, "_call_pdb", False)
 
     def init_syntax_highlighting(self, changes: Any = None) -> None:
         # Colours that somebody has chosen may be none, and it is now that IPython says so.
