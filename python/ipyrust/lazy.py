@@ -59,10 +59,13 @@ NAMES = frozenset(
 
 
 def _on_call(module: str, name: str) -> Callable[..., Any]:
-    """A function of a module, imported when it is called."""
+    """A function of a module, which is loaded when it is called."""
 
     def call(*args: Any, **options: Any) -> Any:
-        return getattr(import_module(module), name)(*args, **options)
+        found = import_module(module)
+        if isinstance(found, _Postponed):
+            _load(found)  # Its attribute is still lent.
+        return getattr(found, name)(*args, **options)
 
     call.__name__ = call.__qualname__ = name
     return call
