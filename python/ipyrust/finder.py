@@ -106,6 +106,11 @@ def _names(entry: object) -> frozenset[str] | set[str] | None:
     if finder is not PathFinder and type(finder) is not FileFinder:
         return None
     try:
+        # Python has mostly looked before; a large environment is not to be read twice.
+        if getattr(finder, "_path_mtime", None) == os.stat(entry).st_mtime:
+            known: set[str] | None = getattr(finder, "_path_cache", None)
+            if known:
+                return known
         return set(os.listdir(entry))
     except OSError:
         return None

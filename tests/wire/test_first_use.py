@@ -104,8 +104,13 @@ def test_a_pool_that_is_made_late_works_for_its_cell(client: Client) -> None:
 
 @pytest.mark.ipykernel_differs("it makes all at the start")
 def test_the_inspector_is_made_by_the_first_question(client: Client) -> None:
-    code = "[name in vars(get_ipython()) for name in ('inspector', 'pycolorize')]"
-    assert value(client, code) == [False, False]
+    # IPython 8 makes its inspector by another way, and that one at the start.
+    code = (
+        "import IPython\n"
+        "names = ['pycolorize', 'inspector'][:1 + (IPython.version_info[0] > 8)]\n"
+        "[name for name in names if name in vars(get_ipython())]"
+    )
+    assert value(client, code) == []
     reply = client.request("inspect_request", {"code": "len", "cursor_pos": 3})
     assert "Return the number of items" in reply.content["data"]["text/plain"]
     assert value(client, "get_ipython().inspector is get_ipython().inspector") is True
