@@ -137,7 +137,7 @@ def test_output_below_python_comes_before_a_display(client: Client) -> None:
 
 
 def test_the_output_of_a_child_is_live(client: Client) -> None:
-    # A program that has begun: a shell that is interrupted just before it starts one waits for that.
+    # A program that has begun: a shell that is interrupted before it starts one waits for that.
     program = "import time; print('early', flush=True); time.sleep(1000)"
     command = f"shlex.join([sys.executable, '-c', {program!r}])"
     cell = client.execute(f"import os, shlex, sys\nos.system({command})")
