@@ -23,9 +23,6 @@ _DECISIVE = ["singleton_printers", "type_printers", "deferred_printers", "print_
 # Their text is their `repr`, unless a printer is registered.
 _ATOMS = frozenset((int, str, bool, type(None), bytes))
 
-# What a display formatter has once somebody has asked for its formatters or chosen among them.
-_MADE = ("active_types", "formatters", "ipython_display_formatter", "mimebundle_formatter")
-
 _nowhere: dict[str, Any] = {}
 
 
@@ -39,10 +36,6 @@ class DisplayFormatter(formatters.DisplayFormatter):  # type: ignore[misc]
         kind = type(obj)
         if include or exclude or not has_plain_attributes(obj):
             return super().format(obj, include, exclude)
-        if kind in _ATOMS and self._is_untouched() and _is_repr_at_first(obj, kind):
-            text = _repr(obj)
-            if text is not None:
-                return {"text/plain": text}, {}
         registered = self.formatters
         known = self._known
         if known is None or known.registered != list(registered.items()):
@@ -70,15 +63,6 @@ class DisplayFormatter(formatters.DisplayFormatter):  # type: ignore[misc]
             if data is not None:
                 bundle[each.format_type] = data
         return bundle, metadata
-
-    def _is_untouched(self) -> bool:
-        """Whether the formatters are yet to be made, and nobody has settings for them.
-
-        A number's text is known without them: thirteen objects, a fortieth of a start.
-        """
-        return self._trait_values.keys().isdisjoint(_MADE) and not any(
-            section.endswith("Formatter") for section in self.config
-        )
 
     def _learn(self, registered: dict[str, Any]) -> _Known:
         known = self._known = _Known(self, registered)
@@ -152,12 +136,6 @@ class _Asked:
             return False
         singletons, types, _ = self.registries
         return (singletons.get(id(obj)) or types.get(kind)) is pretty._repr_pprint
-
-
-def _is_repr_at_first(obj: Any, kind: type) -> bool:
-    """Whether a formatter that is made now would print the object as its `repr`."""
-    printer = pretty._singleton_pprinters.get(id(obj)) or pretty._type_pprinters.get(kind)
-    return printer is pretty._repr_pprint
 
 
 def _repr(obj: Any) -> str | None:

@@ -10,8 +10,6 @@ import pytest
 from ipyrust.formatters import DisplayFormatter
 from IPython.core import formatters as theirs
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.lib import pretty
-from traitlets.config import Config
 
 
 class Plain:
@@ -186,39 +184,6 @@ def test_what_is_changed_later_counts(pair: tuple[Any, Any], change: Callable[[A
     for formatter in pair:
         change(formatter)
     assert_same(pair)
-
-
-ATOMS: list[Any] = [0, True, None, "text", b"\x00", 10**5000]
-
-
-def test_what_has_a_plain_text_at_first_has_it_without_formatters(pair: tuple[Any, Any]) -> None:
-    for atom in ATOMS[:-1]:
-        assert pair[1].format(atom) == pair[0].format(atom)
-    assert "formatters" not in pair[1]._trait_values
-    assert_same(pair)
-    assert_same(pair, ATOMS)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"PlainTextFormatter": {"type_printers": {int: lambda number, p, cycle: p.text("an int")}}},
-        {"HTMLFormatter": {"type_printers": {str: lambda text: "<b>"}}},
-        {"DisplayFormatter": {"active_types": ["text/html"]}},
-    ],
-)
-def test_settings_count_from_the_first_object(setting: dict[str, Any]) -> None:
-    InteractiveShell.clear_instance()
-    config = Config(setting)
-    pair = theirs.DisplayFormatter(config=config), DisplayFormatter(config=config)
-    assert_same(pair, ATOMS[:-1])
-
-
-def test_printers_of_everybody_count_from_the_first_object(
-    pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(pretty._type_pprinters, int, lambda number, p, cycle: p.text("an int"))
-    assert pair[1].format(1) == pair[0].format(1) == ({"text/plain": "an int"}, {})
 
 
 def test_a_method_that_is_added_later_counts(pair: tuple[Any, Any]) -> None:
