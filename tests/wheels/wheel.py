@@ -18,9 +18,8 @@ class Wheel:
         self.directory = directory
 
     @property
-    def is_portable(self) -> bool:
-        """Built for every Linux, and not for the machine that built it."""
-        return "manylinux" in self.platform or "musllinux" in self.platform
+    def is_manylinux(self) -> bool:
+        return "manylinux" in self.platform
 
     @cached_property
     def files(self) -> dict[str, zipfile.ZipInfo]:
