@@ -147,3 +147,26 @@ def test_a_subscriber_that_leaves_disturbs_nobody(kernel: Kernel, client: Client
         cell.wait_for_text("3\n")
     client.wait_idle(cell.request)
     assert client.run("1").result == "1"
+
+
+def test_signals_that_come_all_the_time_cost_no_message(client: Client) -> None:
+    # The thread that ends a cell sends its messages; a signal ends system calls, which must not
+    # end the sending.
+    client.run(
+        "import signal\n"
+        "ticks = 0\n"
+        "def tick(*_):\n"
+        "    global ticks\n"
+        "    ticks += 1\n"
+        "previous = signal.signal(signal.SIGALRM, tick)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)"
+    )
+    for number in range(200):
+        cell = client.run(f"print({number}, flush=True); {number}")
+        assert (cell.text(), cell.result) == (f"{number}\n", str(number))
+    end = (
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "signal.signal(signal.SIGALRM, previous)\n"
+        "ticks > 200"
+    )
+    assert client.run(end).result == "True"
