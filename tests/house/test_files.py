@@ -145,10 +145,18 @@ def test_no_file_names_a_machine_or_a_registry(pattern: re.Pattern[str]) -> None
 
 def test_the_locked_requirements_hold_what_is_asked_for() -> None:
     for wanted in (ROOT / "requirements").glob("*.in"):
-        locked = wanted.with_suffix(".txt").read_text().lower().replace("_", "-")
+        # One lock, or one for each CPython.
+        locks = [
+            lock
+            for lock in wanted.parent.glob(f"{wanted.stem}*.txt")
+            if re.fullmatch(rf"{wanted.stem}(-cp\d+)?", lock.stem)
+        ]
+        assert locks, f"{wanted.name} has no lock"
         for line in wanted.read_text().splitlines():
-            if match := re.match(r"([A-Za-z0-9_-]+)", line):
-                if line.startswith("-"):
-                    continue
-                name = match[1].lower().replace("_", "-")
-                assert re.search(rf"^{name}==", locked, re.MULTILINE), f"{wanted.name}: {name}"
+            match = re.match(r"([A-Za-z0-9_][A-Za-z0-9_-]*)", line)
+            if match is None:
+                continue
+            name = match[1].lower().replace("_", "-")
+            for lock in locks:
+                locked = lock.read_text().lower().replace("_", "-")
+                assert re.search(rf"^{name}==", locked, re.MULTILINE), f"{lock.name}: {name}"
