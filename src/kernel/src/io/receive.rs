@@ -77,7 +77,7 @@ impl Io {
 
     /// New subscriptions are welcomed (JEP 65), so that clients know that they
     /// will miss nothing from here on.
-    fn welcome(&mut self) -> bool {
+    pub(super) fn welcome(&mut self) -> bool {
         let mut any = false;
         while let Some(frames) = receive(&self.sockets.iopub) {
             any = true;

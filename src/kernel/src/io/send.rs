@@ -147,6 +147,12 @@ impl Io {
 
     /// Gives libzmq what is encoded.
     pub(super) fn hand_over(&mut self) {
+        let published = |message: &Encoded| matches!(message, Encoded::Publish(_));
+        if self.encoded.iter().any(published) {
+            // A subscription takes effect when libzmq is next called, and the first
+            // that a subscriber gets is to be its welcome.
+            self.welcome();
+        }
         let mut encoded = std::mem::take(&mut self.encoded);
         for message in encoded.drain(..) {
             match message {
