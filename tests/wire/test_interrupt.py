@@ -125,7 +125,8 @@ def test_an_interrupt_stops_getpass(client: Client, interrupt: Interrupt) -> Non
 
 
 def test_the_traceback_ends_with_the_line_of_the_user(client: Client, interrupt: Interrupt) -> None:
-    code = "import time\nprint('begun')\nwhile True: time.sleep(0.01)"
+    # In one statement: between two of them it is IPython that runs, and compiles the next.
+    code = "import time\nwhile True:\n    print('begun')\n    time.sleep(0.01)"
     cell = client.execute(code).wait_for_text("begun")
     interrupt()
     traceback = "".join(cell.wait().reply.content["traceback"])
