@@ -54,12 +54,9 @@ class QuickFinder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         tail = name.rpartition(".")[2]
         for entry in sys.path if path is None else path:
-            names = self._names.get(entry)
+            names = self._listed(entry)
             if names is None:
-                names = _names(entry)
-                if names is None:
-                    return None
-                self._names[entry] = names
+                return None
             if tail in names:
                 return self._package(name, f"{entry}/{tail}")
             for suffix in OTHER_SUFFIXES:
@@ -70,18 +67,21 @@ class QuickFinder:
         return None
 
     def _package(self, name: str, directory: str) -> ModuleSpec | None:
-        inside = self._names.get(directory)
-        if inside is None:
-            inside = _names(directory)
-            if inside is None:
-                return None
-            self._names[directory] = inside
-        if "__init__.py" not in inside:
+        inside = self._listed(directory)
+        if inside is None or "__init__.py" not in inside:
             return None
         for suffix in EXTENSION_SUFFIXES:
             if f"__init__{suffix}" in inside:
                 return None
         return _spec(name, directory, "__init__", [directory])
+
+    def _listed(self, directory: str) -> frozenset[str] | set[str] | None:
+        names = self._names.get(directory)
+        if names is None:
+            names = _names(directory)
+            if names is not None:
+                self._names[directory] = names
+        return names
 
 
 def is_ordinary() -> bool:
