@@ -6,6 +6,7 @@ import asyncio
 import os
 from functools import lru_cache
 from inspect import signature
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.async_helpers import _asyncio_runner
@@ -102,6 +103,10 @@ async def _run(
         expressions = content.get("user_expressions") or {}
         execution.expressions = shell.user_expressions(expressions) if expressions else {}
     return result
+
+
+# Stands on the stack below whatever the cell itself does.
+CELL_CODE: CodeType = _run.__code__
 
 
 def _transform(shell: ZMQInteractiveShell, code: str) -> tuple[str, Exception | None]:

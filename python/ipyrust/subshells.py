@@ -22,7 +22,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ipyrust import serve
+from ipyrust import execution, serve
 from ipyrust.debugger.cells import is_cell_file
 from ipyrust.interrupts import interrupts
 
@@ -96,6 +96,7 @@ class Subshell:
         self.cell: int | None = None
         self.cells = 0
         self.cancelled = False
+        # The cell for which a thread is about to interrupt it.
         self._interrupting: int | None = None
 
     def interrupt(self) -> None:
@@ -104,7 +105,7 @@ class Subshell:
         if cell is not None and self._interrupting != cell:
             self._interrupting = cell
             # Not `threading`: the interrupted code of the main thread may hold its locks.
-            _thread.start_new_thread(self._interrupt, (cell,))
+            _thread.start_new_thread(self._interrupt_and_forget, (cell,))
 
     def _run(self) -> None:
         _current.subshell = self
@@ -135,13 +136,32 @@ class Subshell:
         asyncio.set_event_loop(None)
         self._loop.close()
 
+    def _interrupt_and_forget(self, cell: int) -> None:
+        try:
+            self._interrupt(cell)
+        finally:
+            if self._interrupting == cell:
+                self._interrupting = None
+
     def _interrupt(self, cell: int) -> None:
         """Raise KeyboardInterrupt in this cell as soon as its code can take it."""
         pause = TRY_AGAIN_FIRST
-        while self.cell == cell:
+        # Where the cell awaits, its loop is asked to cancel it. Before that something else may stand
+        # in the loop's queue and not end: the cell's next step, or a callback.
+        asked: asyncio.Handle | None = None
+        done: list[bool] = []
+        while self.cell == cell and not done:
             # From here to the exception no other Python code runs: what is seen is what is hit.
             place = _place(sys._current_frames().get(self.thread.ident or 0))
             if place == _IN_CELL:
+                if asked is not None:
+                    asked.cancel()
+                _raise_in(self.thread)
+                return
+            if place in (_IN_CALLBACK, _WAITING) and asked is None:
+                asked = self._loop.call_soon_threadsafe(self._cancel, cell, done)
+            if place == _IN_CALLBACK:
+                # It may be what blocks the loop; the cell itself is cancelled after it.
                 _raise_in(self.thread)
                 return
             if place == _IN_DEBUGGER:
@@ -153,13 +173,11 @@ class Subshell:
                     forget_stop(info)
                     _raise_in(self.thread)
                     return
-            elif place == _WAITING:
-                self._loop.call_soon_threadsafe(self._cancel, cell)
-                return
             time.sleep(pause)
             pause = min(pause * 2, TRY_AGAIN_SLOWEST)
 
-    def _cancel(self, cell: int) -> None:
+    def _cancel(self, cell: int, done: list[bool]) -> None:
+        done.append(True)
         if self.cell == cell and self._task is not None:
             self.cancelled = True
             self._task.cancel()
@@ -196,31 +214,28 @@ def _is_cancelled() -> bool:
     return _current.subshell is not None and _current.subshell.cancelled
 
 
-# Where a subshell's thread is: in the code of its cell, in the debugger's, waiting in its loop for
-# what the cell awaits, or in between.
-_IN_CELL, _IN_DEBUGGER, _WAITING, _ELSEWHERE = range(4)
+# Where a subshell's thread is: in the code of its cell, in that of a callback or task, in the
+# debugger's, waiting in its loop for what the cell awaits, or in between.
+_IN_CELL, _IN_CALLBACK, _IN_DEBUGGER, _WAITING, _ELSEWHERE = range(5)
 
 _SELECTORS = f"{os.sep}selectors.py"
 
 
 def _place(frame: FrameType | None) -> int:
-    innermost = True
+    waits = frame is not None and frame.f_code.co_filename.endswith(_SELECTORS)
+    in_code = False
     while frame is not None:
-        name = frame.f_code.co_filename
-        if "pydevd" in name:
+        # The innermost decides: a thread that the debugger watches begins in it, too.
+        if not (waits or in_code) and "pydevd" in frame.f_code.co_filename:
             return _IN_DEBUGGER
-        if innermost and name.endswith(_SELECTORS):
-            # A loop that the cell itself runs has the cell below it.
-            while frame is not None:
-                if is_cell_file(frame.f_code.co_filename):
-                    return _IN_CELL
-                frame = frame.f_back
-            return _WAITING
-        if is_cell_file(name):
+        if in_code and frame.f_code is execution.CELL_CODE:
             return _IN_CELL
-        innermost = False
+        # A loop that the cell itself runs has the cell below it.
+        in_code = in_code or is_cell_file(frame.f_code.co_filename)
         frame = frame.f_back
-    return _ELSEWHERE
+    if in_code:
+        return _IN_CALLBACK
+    return _WAITING if waits else _ELSEWHERE
 
 
 def _raise_in(thread: threading.Thread) -> None:

@@ -224,6 +224,75 @@ def test_an_interrupt_while_the_main_shell_is_idle_goes_to_the_subshells(
     assert client.run("print('main')").text() == "main\n"
 
 
+@pytest.mark.ipykernel_differs("interrupts do not reach subshells")
+def test_a_cell_of_a_subshell_that_has_caught_an_interrupt_gets_the_next(
+    subshell: Subshell,
+) -> None:
+    client = subshell.client
+    code = (
+        "try:\n"
+        "    print('busy')\n"
+        "    while True: pass\n"
+        "except KeyboardInterrupt:\n"
+        "    print('caught')\n"
+        "    while True: pass"
+    )
+    cell = client.execute(code, header=subshell.header).wait_for_text("busy")
+    interrupt(client)
+    cell.wait_for_text("caught")
+    interrupt(client)
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
+# The loop is asked to cancel the cell, and before that stands in its queue what `first` puts there.
+CANCELLED_AFTER = """\
+import asyncio
+loop = asyncio.get_running_loop()
+later = loop.create_future()
+cancel_after = loop.call_soon_threadsafe
+def block():
+    while True: pass
+def call_soon_threadsafe(*args):
+    first()
+    return cancel_after(*args)
+loop.call_soon_threadsafe = call_soon_threadsafe
+print('busy')
+"""
+
+
+@pytest.mark.ipykernel_differs("interrupts do not reach subshells")
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param("cancel_after(block)", "", id="a callback"),
+        pytest.param("later.set_result(None)", "while True: pass", id="the next step of the cell"),
+    ],
+)
+def test_an_interrupt_of_a_subshells_cell_that_awaits_stops_what_its_loop_does_first(
+    subshell: Subshell, first: str, then: str
+) -> None:
+    client = subshell.client
+    code = f"first = lambda: {first}\n{CANCELLED_AFTER}await later\n{then}"
+    cell = client.execute(code, header=subshell.header).wait_for_text("busy")
+    interrupt(client)
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert client.execute("'usable'", header=subshell.header).wait().result == "'usable'"
+
+
+@pytest.mark.ipykernel_differs("interrupts do not reach subshells")
+def test_an_interrupt_of_a_subshells_cell_comes_once(subshell: Subshell) -> None:
+    client = subshell.client
+    code = (
+        f"first = lambda: later.set_result(None)\n{CANCELLED_AFTER}await later\n"
+        "try: [None for _ in iter(int, 1)]\n"
+        "except KeyboardInterrupt: await asyncio.sleep(0.2)\n"
+        "'once'"
+    )
+    cell = client.execute(code, header=subshell.header).wait_for_text("busy")
+    interrupt(client)
+    assert cell.wait().result == "'once'"
+
+
 @pytest.mark.ipyrust_only("ipykernel waits for the cell, for ever")
 @pytest.mark.parametrize(
     "wait", ["while True: pass", "import asyncio\nawait asyncio.Event().wait()", "input()"]
