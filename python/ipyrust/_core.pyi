@@ -9,6 +9,7 @@ started with, its requests do nothing, and its publishing is dropped.
 """
 
 import builtins
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from types import CodeType, TracebackType
@@ -49,6 +50,32 @@ class ConnectionFileError(ValueError):
 class KernelStartError(RuntimeError):
     """The kernel cannot start: a port is taken, say; the text is one sentence."""
 
+if sys.platform == "linux":
+    __all__ += ["Idle"]
+
+    @final
+    class Idle:
+        """The shell socket, to be read by a thread that waits anyway.
+
+        To have the I/O thread read a request first would wake two threads for it.
+        """
+
+        def join(self, epoll: int) -> None:
+            """Have an epoll tell of requests, too, and before the I/O thread is told.
+
+            `OSError` where the system cannot (Linux before 4.5). One thread may wait by that epoll.
+            """
+
+        def leave(self, epoll: int) -> None:
+            """Have the I/O thread alone told."""
+
+        def wait(self, epoll: int, timeout: float | None) -> list[tuple[int, int]]:
+            """Wait until the epoll tells of something; requests are read and routed meanwhile.
+
+            Gives descriptors and their events, none after `timeout` seconds. Python's signal
+            handlers run as in `select`.
+            """
+
 @final
 class Kernel:
     """A running kernel: its sockets are bound and `kernel_info` is answered."""
@@ -76,6 +103,11 @@ class Kernel:
 
     def capture(self) -> None:
         """Take over the descriptors 1 and 2: what is written there is published from now on."""
+
+    if sys.platform == "linux":
+        @property
+        def idle(self) -> Idle:
+            """The shell socket, to be read by a thread that waits anyway."""
 
     def update_info(self, **fields: object) -> None:
         """Replace fields of `kernel_info_reply`: `banner`, `help_links`, `debugger`, ..."""

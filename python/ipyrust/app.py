@@ -105,7 +105,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
             kernel=kernel,
         )
         self.shell.configurables.append(self)
-        self.loop = event_loop()
+        self.loop = event_loop(core)
         asyncio.set_event_loop(self.loop)
         kernel.io_loop = IoLoop(self.loop)
         kernel.questions.install()

@@ -6,24 +6,30 @@ events and watches one more descriptor, the selector's own, which becomes readab
 registered in it (the queue of requests, sockets of tasks, wake-ups from threads). So the kernel,
 asyncio and the GUI are all served from one thread, also while a cell awaits, and nothing polls.
 
-Without a GUI this is the default selector and costs one comparison.
+Without a GUI this is the default selector, which on Linux reads requests itself while it waits
+(`_core.Idle`).
 """
 
 from __future__ import annotations
 
 import _socket
 import asyncio
+import contextlib
 import logging
 import os
+import select
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from selectors import SelectorKey
+
+    from ipyrust import _core
 
     Default = selectors.EpollSelector
 else:
@@ -38,7 +44,7 @@ BREATH = 0.02  # Seconds that a busy asyncio may keep a GUI waiting.
 logger = logging.getLogger(__name__)
 
 
-def event_loop() -> asyncio.AbstractEventLoop:
+def event_loop(core: _core.Kernel) -> asyncio.AbstractEventLoop:
     """The main thread's loop: asyncio's own, made without the module `socket`.
 
     All it wants of that are the two ends by which other threads wake it.
@@ -47,7 +53,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
     before = namespace.get("socket")
     namespace["socket"] = _Ends()
     try:
-        return asyncio.SelectorEventLoop(Selector())
+        return asyncio.SelectorEventLoop(Selector(core))
     finally:
         namespace["socket"] = before
 
@@ -68,8 +74,10 @@ class Selector(Default):
 
     main: ClassVar[Selector | None] = None
 
-    def __init__(self) -> None:
+    def __init__(self, core: _core.Kernel) -> None:
         super().__init__()
+        self._core = core
+        self._reading: _core.Idle | None = None
         self._wait: Wait | None = None
         self._waiting = False
         self._breathed = 0.0
@@ -77,6 +85,7 @@ class Selector(Default):
         self._signals: tuple[int, int] | None = None
         if Selector.main is None:
             Selector.main = self
+        self._read_requests()
 
     def wait_with(self, wait: Wait | None) -> None:
         """From now on a GUI does the waiting; None: nobody but the selector itself."""
@@ -88,9 +97,17 @@ class Selector(Default):
         else:
             self._forget_signals()
         self._wait = wait
+        if wait is None:
+            self._read_requests()
+        elif self._reading is not None:
+            # A GUI's loop would only see that there is something.
+            self._reading.leave(self.fileno())
+            self._reading = None
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         if self._wait is None or self._waiting:
+            if self._reading is not None and (timeout is None or timeout > 0):
+                return self._read_and_select(self._reading, timeout)
             return super().select(timeout)
         ready = self._ready()
         now = time.monotonic()
@@ -102,7 +119,27 @@ class Selector(Default):
         self._breathed = time.monotonic()
         return ready or self._ready()
 
+    def _read_requests(self) -> None:
+        if sys.platform == "linux" and self._reading is None:
+            # An old Linux cannot: then the I/O thread reads, as it does anywhere else.
+            with contextlib.suppress(OSError):
+                self._core.idle.join(self.fileno())
+                self._reading = self._core.idle
+
+    def _read_and_select(
+        self, reading: _core.Idle, timeout: float | None
+    ) -> list[tuple[SelectorKey, int]]:
+        ready = []
+        for descriptor, events in reading.wait(self.fileno(), timeout):
+            key = self.get_map().get(descriptor)
+            if key is not None:
+                happened = selectors.EVENT_WRITE if events & ~select.EPOLLIN else 0
+                happened |= selectors.EVENT_READ if events & ~select.EPOLLOUT else 0
+                ready.append((key, happened & key.events))
+        return ready
+
     def close(self) -> None:
+        self._reading = None
         self._forget_signals()
         super().close()
 

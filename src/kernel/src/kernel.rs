@@ -3,6 +3,8 @@
 use crate::connection::{ConnectionFile, ConnectionInfo};
 use crate::descriptors::{Descriptors, Originals};
 use crate::event::Event;
+#[cfg(target_os = "linux")]
+use crate::io::Idle;
 use crate::io::{Io, IoThread};
 use crate::iopub::IoPub;
 use crate::lock::lock;
@@ -78,6 +80,8 @@ pub struct Kernel(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
+    #[cfg(target_os = "linux")]
+    idle: Idle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -143,7 +147,9 @@ impl Kernel {
         let ending = Arc::clone(&shared);
         let watch = options.watch_parent.then(ParentWatch::start).flatten();
         let io = Io::new(Arc::clone(&shared), sockets, session, headers, watch);
-        let io = IoThread::new(io);
+        let io = IoThread::new(io)?;
+        #[cfg(target_os = "linux")]
+        let idle = io.idle();
         let thread = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("ipyrust-io".to_owned())
@@ -151,6 +157,8 @@ impl Kernel {
         })?;
         Ok(Kernel(Arc::new(Inner {
             shared,
+            #[cfg(target_os = "linux")]
+            idle,
             thread: Mutex::new(Some(thread)),
         })))
     }
@@ -183,6 +191,12 @@ impl Kernel {
     /// Requests for the main shell.
     pub fn shell(&self) -> &RequestQueue {
         &self.0.shared.shell
+    }
+
+    /// For a thread that waits for them, to read them itself.
+    #[cfg(target_os = "linux")]
+    pub fn idle(&self) -> &Idle {
+        &self.0.idle
     }
 
     /// Requests that do not wait for a cell and need the language.

@@ -13,6 +13,8 @@
 //! `kernel -> queue, stdin, subshell -> request -> iopub -> outbox -> wire ->
 //! session -> protocol`.
 
+#[cfg(target_os = "linux")]
+mod alarm;
 pub mod children;
 mod connection;
 mod descriptors;
@@ -23,6 +25,8 @@ mod hot_paths;
 mod io;
 mod iopub;
 mod kernel;
+#[cfg(target_os = "linux")]
+mod lent;
 mod lifecycle;
 mod lock;
 mod log;
@@ -53,6 +57,8 @@ pub use connection::{
     Transport, reason,
 };
 pub use encryption::{EncryptionError, has_curve};
+#[cfg(target_os = "linux")]
+pub use io::Idle;
 pub use iopub::IoPub;
 pub use kernel::{Kernel, KernelOptions, StartError};
 pub use lifecycle::exit_after;

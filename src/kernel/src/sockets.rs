@@ -13,6 +13,9 @@ const IOPUB_MESSAGES: i32 = 64;
 /// How long replies that nobody reads can delay the end of the process.
 const LINGER_MILLISECONDS: i32 = 1000;
 
+/// Where shell is in `Sockets::all`.
+pub(crate) const SHELL: usize = 1;
+
 /// The sockets of a kernel. The context is dropped last, as the order says.
 pub(crate) struct Sockets {
     pub(crate) shell: Polled,
@@ -83,7 +86,7 @@ impl Sockets {
         })
     }
 
-    /// All of them, in an order of their own.
+    /// All of them, in an order of their own, in which shell is at `SHELL`.
     pub(crate) fn all(&self) -> [&Polled; 5] {
         [
             &self.control,

@@ -3,9 +3,18 @@
 //! Who publishes does so thousands of times per second; a system call for each
 //! would be most of the work. An awake thread needs none, for it looks again
 //! before it sleeps; a napping one gathers for a millisecond unless it is urgent.
+//! One that sleeps gets a nap's alarm set: by then who has pushed may have sent,
+//! too, as a thread that has answered a small request does.
 
+#[cfg(target_os = "linux")]
+use crate::alarm::Alarm;
 use crate::event::Event;
+use rustix::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+/// How long what is not urgent is gathered.
+pub(crate) const NAP: Duration = Duration::from_millis(1);
 
 const AWAKE: u8 = 0;
 const NAPPING: u8 = 1;
@@ -16,6 +25,8 @@ pub(crate) struct Wake {
     state: AtomicU8,
     urgent: AtomicBool,
     event: Event,
+    #[cfg(target_os = "linux")]
+    alarm: Alarm,
 }
 
 impl Wake {
@@ -25,11 +36,21 @@ impl Wake {
             state: AtomicU8::new(AWAKE),
             urgent: AtomicBool::new(false),
             event,
+            #[cfg(target_os = "linux")]
+            alarm: Alarm::new()?,
         })
     }
 
-    pub(crate) fn fd(&self) -> std::os::fd::RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.event.fd()
+    }
+
+    /// To be polled as well, where there is one.
+    pub(crate) fn alarm_fd(&self) -> Option<RawFd> {
+        #[cfg(target_os = "linux")]
+        return Some(self.alarm.fd());
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 
     /// To be called after the work was put where the thread looks for it.
@@ -40,6 +61,7 @@ impl Wake {
         match self.state.load(Ordering::SeqCst) {
             AWAKE => {}
             NAPPING if !urgent => {}
+            ASLEEP if !urgent && self.nap() => {}
             // Of several that come here at once, one writes.
             _ => {
                 if self.state.swap(AWAKE, Ordering::SeqCst) != AWAKE {
@@ -47,6 +69,24 @@ impl Wake {
                 }
             }
         }
+    }
+
+    /// Has the thread that sleeps nap from now on; whether it can be done. Should
+    /// it wake before, the alarm wakes it once for nothing.
+    fn nap(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return match self.state.compare_exchange(
+            ASLEEP,
+            NAPPING,
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        ) {
+            Ok(_) => self.alarm.set(NAP),
+            // Somebody else was here first.
+            Err(_) => true,
+        };
+        #[cfg(not(target_os = "linux"))]
+        false
     }
 
     /// The thread is going to poll. It must look for work once more after this
@@ -66,11 +106,16 @@ impl Wake {
         self.urgent.load(Ordering::SeqCst)
     }
 
-    /// The thread has polled.
-    pub(crate) fn woke(&self, raised: bool) {
+    /// The thread has polled, and found the descriptors readable or not.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
+    pub(crate) fn woke(&self, raised: bool, rang: bool) {
         self.state.store(AWAKE, Ordering::SeqCst);
         if raised {
             self.event.lower();
+        }
+        #[cfg(target_os = "linux")]
+        if rang {
+            self.alarm.lower();
         }
     }
 }

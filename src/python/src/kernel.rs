@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::arguments::{Setting, Value};
+#[cfg(target_os = "linux")]
+use crate::idle::Idle;
 use crate::info::Installed;
 use crate::iopub::IoPub;
 use crate::queue::{RequestQueue, duration};
@@ -82,6 +84,13 @@ impl Kernel {
     /// Take over the descriptors 1 and 2: what is written there is published from now on.
     fn capture(&self) -> PyResult<()> {
         Ok(self.inner.capture()?)
+    }
+
+    /// The shell socket, to be read by a thread that waits anyway.
+    #[cfg(target_os = "linux")]
+    #[getter]
+    fn idle(&self) -> Idle {
+        Idle(self.inner.idle().clone())
     }
 
     /// Replace fields of `kernel_info_reply`: `banner`, `help_links`, `debugger`, ...

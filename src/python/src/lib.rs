@@ -11,6 +11,8 @@ mod bytecode;
 mod context;
 mod early;
 mod errors;
+#[cfg(target_os = "linux")]
+mod idle;
 mod info;
 mod iopub;
 mod json;
@@ -38,6 +40,9 @@ mod _core {
     use crate::bytecode::cached_code;
     #[pymodule_export]
     use crate::errors::{ConnectionFileError, KernelStartError};
+    #[cfg(target_os = "linux")]
+    #[pymodule_export]
+    use crate::idle::Idle;
     #[pymodule_export]
     use crate::iopub::{IoPub, StreamWriter};
     #[pymodule_export]

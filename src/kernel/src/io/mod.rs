@@ -9,12 +9,16 @@
 //! the I/O thread need not wake up for that.
 
 mod header;
+#[cfg(target_os = "linux")]
+mod idle;
 mod receive;
 mod route;
 mod send;
 mod thread;
 
 pub(crate) use header::Headers;
+#[cfg(target_os = "linux")]
+pub use idle::Idle;
 pub(crate) use thread::IoThread;
 
 use crate::lifecycle::Shutdown;
@@ -240,6 +244,12 @@ fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
             return false;
         };
         io.send_batch(&mut Vec::new());
-        io.blocked.is_empty() && !io.sockets.all().into_iter().any(Polled::has_untold)
+        is_settled(io)
     })
+}
+
+/// Whether nothing is left to do but to wait for the sockets' descriptors. Who
+/// leaves the sockets otherwise has to wake the I/O thread.
+fn is_settled(io: &Io) -> bool {
+    io.blocked.is_empty() && !io.sockets.all().into_iter().any(Polled::has_untold)
 }

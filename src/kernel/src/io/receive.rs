@@ -7,7 +7,7 @@ use crate::protocol::{Channel, IopubWelcome, MessageType, RawJson};
 use bytes::Bytes;
 
 /// How many messages are taken from a socket before the others get their turn.
-const TURN: usize = 100;
+pub(super) const TURN: usize = 100;
 
 impl Io {
     /// Takes a turn's worth out of each socket; whether anything came.

@@ -1,23 +1,29 @@
 //! The I/O thread: what it waits for, and for how long.
 
+#[cfg(target_os = "linux")]
+use super::Idle;
 use super::{Io, send_in_its_place};
+#[cfg(target_os = "linux")]
+use crate::lent::Lent;
 use crate::lock::lock;
 use crate::polled::Polled;
 use crate::process::block_signals;
 use crate::shared::Shared;
+use crate::sockets::SHELL;
+use crate::wake::NAP;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, RawFd};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// After activity the thread gathers for so long before it sends what is not urgent.
-const NAP: Duration = Duration::from_millis(1);
+use std::time::Instant;
 
 /// Waits until there is something to do, and does it.
 pub(crate) struct IoThread {
     io: Arc<Mutex<Option<Io>>>,
     shared: Arc<Shared>,
+    /// In the order of `Sockets::all`.
     sockets: [RawFd; 5],
+    #[cfg(target_os = "linux")]
+    shell: Arc<Lent>,
     refusals: Vec<RawFd>,
 }
 
@@ -31,6 +37,7 @@ pub(super) struct Ready {
     pub(super) parent: bool,
     pub(super) descriptors: bool,
     wake: bool,
+    alarm: bool,
 }
 
 /// What to wait for, beside the sockets.
@@ -43,8 +50,15 @@ struct Sleep {
 }
 
 impl IoThread {
-    pub(crate) fn new(io: Io) -> IoThread {
-        let sockets = io.sockets.all().map(Polled::fd);
+    pub(crate) fn new(io: Io) -> std::io::Result<IoThread> {
+        #[cfg_attr(not(target_os = "linux"), expect(unused_mut))]
+        let mut sockets = io.sockets.all().map(Polled::fd);
+        #[cfg(target_os = "linux")]
+        let shell = Arc::new(Lent::new(io.sockets.shell.fd())?);
+        #[cfg(target_os = "linux")]
+        {
+            sockets[SHELL] = shell.fd();
+        }
         let refusals = io.sockets.refusals.descriptors();
         let shared = Arc::clone(&io.shared);
         let io = Arc::new(Mutex::new(Some(io)));
@@ -54,12 +68,20 @@ impl IoThread {
                 .upgrade()
                 .is_some_and(|io| send_in_its_place(&io))
         });
-        IoThread {
+        Ok(IoThread {
             io,
             shared,
             sockets,
+            #[cfg(target_os = "linux")]
+            shell,
             refusals,
-        }
+        })
+    }
+
+    /// For a thread of the language that waits, too.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn idle(&self) -> Idle {
+        Idle::new(&self.io, Arc::clone(&self.shell), Arc::clone(&self.shared))
     }
 
     /// Until the kernel is closed.
@@ -87,7 +109,7 @@ impl IoThread {
             let sleep = io.sleep(active);
             drop(guard);
             ready = self.poll(&sleep);
-            wake.woke(ready.wake);
+            wake.woke(ready.wake, ready.alarm);
         }
     }
 
@@ -97,6 +119,7 @@ impl IoThread {
         let awaited = awaited.filter(|(_, awaited)| *awaited);
         let mut descriptors: Vec<RawFd> = awaited.map(|(descriptor, _)| *descriptor).collect();
         descriptors.extend([shared.outbox.wake.fd(), shared.termination.fd()]);
+        descriptors.extend(shared.outbox.wake.alarm_fd());
         descriptors.extend(&self.refusals);
         descriptors.extend(sleep.parent);
         descriptors.extend(sleep.descriptors.iter().flatten());
@@ -123,6 +146,7 @@ impl IoThread {
             sockets: sleep.awaited.map(|awaited| awaited && next()),
             wake: next(),
             termination: next(),
+            alarm: shared.outbox.wake.alarm_fd().is_some() && next(),
             refused: (0..self.refusals.len()).fold(false, |any, _| next() || any),
             parent: sleep.parent.is_some() && next(),
             descriptors: next() | next(),
@@ -138,8 +162,8 @@ impl Io {
         let shell_can_wait = std::mem::take(&mut self.shell_can_wait);
         let active = active || shell_can_wait;
         let sockets = self.sockets.all();
-        let awaited = sockets
-            .map(|socket| !(shell_can_wait && std::ptr::eq(socket, &raw const self.sockets.shell)));
+        let mut awaited = [true; 5];
+        awaited[SHELL] = !shell_can_wait;
         let outbox = &self.shared.outbox;
         let mut awaited_sockets = sockets.iter().zip(awaited);
         let hurry = awaited_sockets.any(|(socket, awaited)| awaited && socket.is_unsettled())
@@ -152,6 +176,7 @@ impl Io {
         let deadline = if hurry {
             Some(now)
         } else {
+            // Who is active naps before it sleeps.
             let nap = active.then(|| now + NAP);
             [self.deadline(now), nap].into_iter().flatten().min()
         };

@@ -6,6 +6,8 @@ mod abort;
 mod client;
 mod connections;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod idle;
 mod input;
 mod lifecycle;
 mod output;
