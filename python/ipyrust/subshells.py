@@ -146,8 +146,8 @@ class Subshell:
     def _interrupt(self, cell: int) -> None:
         """Raise KeyboardInterrupt in this cell as soon as its code can take it."""
         pause = TRY_AGAIN_FIRST
-        # Where the cell awaits, its loop is asked to cancel it. Before that something else may stand
-        # in the loop's queue and not end: the cell's next step, or a callback.
+        # Where the cell awaits, its loop is asked to cancel it. Something else may stand in the
+        # loop's queue before that, and not end: the cell's next step, or a callback.
         asked: asyncio.Handle | None = None
         done: list[bool] = []
         while self.cell == cell and not done:
