@@ -13,7 +13,6 @@
 //! `kernel -> queue, stdin, subshell -> request -> iopub -> outbox -> wire ->
 //! session -> protocol`.
 
-#[cfg(target_os = "linux")]
 mod alarm;
 pub mod children;
 mod connection;

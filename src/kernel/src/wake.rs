@@ -6,10 +6,11 @@
 //! One that sleeps gets a nap's alarm set: by then who has pushed may have sent,
 //! too, as a thread that has answered a small request does.
 
-#[cfg(target_os = "linux")]
 use crate::alarm::Alarm;
 use crate::event::Event;
+use crate::lock::lock;
 use rustix::fd::RawFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -19,14 +20,17 @@ pub(crate) const NAP: Duration = Duration::from_millis(1);
 const AWAKE: u8 = 0;
 const NAPPING: u8 = 1;
 const ASLEEP: u8 = 2;
+/// Asleep, and will be woken by the alarm.
+const ALARMED: u8 = 3;
 
 /// The I/O thread's alarm clock.
 pub(crate) struct Wake {
     state: AtomicU8,
     urgent: AtomicBool,
     event: Event,
-    #[cfg(target_os = "linux")]
     alarm: Alarm,
+    /// Held while the alarm is set or cleared together with the state.
+    setting: Mutex<()>,
 }
 
 impl Wake {
@@ -36,8 +40,8 @@ impl Wake {
             state: AtomicU8::new(AWAKE),
             urgent: AtomicBool::new(false),
             event,
-            #[cfg(target_os = "linux")]
             alarm: Alarm::new()?,
+            setting: Mutex::new(()),
         })
     }
 
@@ -47,10 +51,7 @@ impl Wake {
 
     /// To be polled as well, where there is one.
     pub(crate) fn alarm_fd(&self) -> Option<RawFd> {
-        #[cfg(target_os = "linux")]
-        return Some(self.alarm.fd());
-        #[cfg(not(target_os = "linux"))]
-        None
+        self.alarm.fd()
     }
 
     /// To be called after the work was put where the thread looks for it.
@@ -60,8 +61,8 @@ impl Wake {
         }
         match self.state.load(Ordering::SeqCst) {
             AWAKE => {}
-            NAPPING if !urgent => {}
-            ASLEEP if !urgent && self.nap() => {}
+            NAPPING | ALARMED if !urgent => {}
+            ASLEEP if !urgent && self.set_alarm() => {}
             // Of several that come here at once, one writes.
             _ => {
                 if self.state.swap(AWAKE, Ordering::SeqCst) != AWAKE {
@@ -71,22 +72,28 @@ impl Wake {
         }
     }
 
-    /// Has the thread that sleeps nap from now on; whether it can be done. Should
-    /// it wake before, the alarm wakes it once for nothing.
-    fn nap(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        return match self.state.compare_exchange(
-            ASLEEP,
-            NAPPING,
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-        ) {
-            Ok(_) => self.alarm.set(NAP),
-            // Somebody else was here first.
-            Err(_) => true,
-        };
-        #[cfg(not(target_os = "linux"))]
-        false
+    /// Has the alarm wake the thread; whether it will, or need not any more.
+    fn set_alarm(&self) -> bool {
+        let _setting = lock(&self.setting);
+        !self.change(ASLEEP, ALARMED) || self.alarm.set(NAP)
+    }
+
+    /// What the alarm was set for has been done by somebody else. The caller must
+    /// look for work once more after this: what came before has not set it anew.
+    pub(crate) fn clear_alarm(&self) {
+        if self.state.load(Ordering::SeqCst) == ALARMED {
+            let _setting = lock(&self.setting);
+            if self.change(ALARMED, ASLEEP) {
+                self.alarm.clear();
+            }
+        }
+    }
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        let changed = self
+            .state
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        changed.is_ok()
     }
 
     /// The thread is going to poll. It must look for work once more after this
@@ -107,15 +114,13 @@ impl Wake {
     }
 
     /// The thread has polled, and found the descriptors readable or not.
-    #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
     pub(crate) fn woke(&self, raised: bool, rang: bool) {
-        self.state.store(AWAKE, Ordering::SeqCst);
+        let alarmed = self.state.swap(AWAKE, Ordering::SeqCst) == ALARMED;
         if raised {
             self.event.lower();
         }
-        #[cfg(target_os = "linux")]
-        if rang {
-            self.alarm.lower();
+        if rang || alarmed {
+            self.alarm.clear();
         }
     }
 }

@@ -244,7 +244,9 @@ fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
             return false;
         };
         io.send_batch(&mut Vec::new());
-        is_settled(io)
+        let outbox = &io.shared.outbox;
+        outbox.wake.clear_alarm();
+        outbox.is_empty() && io.shared.iopub.deadline().is_none() && is_settled(io)
     })
 }
 

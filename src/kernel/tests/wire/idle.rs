@@ -25,15 +25,20 @@ fn epoll(room: &Room) -> OwnedFd {
 fn a_request_ends_the_wait_of_who_watches_its_queue() {
     let room = Room::new();
     let mut client = room.client();
+    client.see_start();
     let epoll = epoll(&room);
     for _ in 0..100 {
         let id = client.execute("1");
         let told = room.kernel.idle().wait(epoll.as_fd(), Some(LIMIT)).unwrap();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].0, room.kernel.shell().fd());
-        room.take().reply(ok(), None, Vec::new()).unwrap();
+        let mut request = room.take();
+        // The I/O thread, which has slept through all this, comes to send it.
+        client.see_status("busy", &id);
+        request.reply(ok(), None, Vec::new()).unwrap();
+        drop(request);
         client.shell_reply(&id);
-        client.until_idle(&id);
+        client.see_status("idle", &id);
     }
 }
 
