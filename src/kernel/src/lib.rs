@@ -49,6 +49,7 @@ pub mod usage;
 mod waiting;
 mod wake;
 mod wire;
+mod zmq_thread;
 
 pub use bytes::Bytes;
 pub use connection::{

@@ -3,6 +3,7 @@
 use crate::connection::{ConnectionInfo, Transport};
 use crate::encryption::{EncryptionError, Keys, Refusals};
 use crate::polled::Polled;
+use crate::zmq_thread::ZmqThread;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use zmq::{Context, Socket, SocketType};
@@ -25,6 +26,7 @@ pub(crate) struct Sockets {
     pub(crate) iopub: Polled,
     /// Of an encrypted kernel.
     pub(crate) refusals: Refusals,
+    pub(crate) thread: ZmqThread,
     pub(crate) context: Context,
 }
 
@@ -75,13 +77,17 @@ impl Sockets {
             };
         // The shape of the file stays; only its ports are written.
         let told = info.clone();
+        // With the first socket libzmq starts its threads.
+        let (thread, shell) =
+            ZmqThread::started_by(|| make("shell", zmq::ROUTER, &mut info.shell_port, &told));
         Ok(Sockets {
-            shell: make("shell", zmq::ROUTER, &mut info.shell_port, &told)?,
+            shell: shell?,
             control: make("control", zmq::ROUTER, &mut info.control_port, &told)?,
             stdin: make("stdin", zmq::ROUTER, &mut info.stdin_port, &told)?,
             heartbeat: make("heartbeat", zmq::ROUTER, &mut info.hb_port, &told)?,
             iopub: make("iopub", zmq::XPUB, &mut info.iopub_port, &told)?,
             refusals,
+            thread,
             context,
         })
     }

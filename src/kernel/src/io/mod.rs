@@ -243,7 +243,8 @@ fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
         let Some(io) = io.as_mut() else {
             return false;
         };
-        io.send_batch(&mut Vec::new());
+        let thread = io.sockets.thread;
+        thread.handed(|| io.send_batch(&mut Vec::new()));
         let outbox = &io.shared.outbox;
         outbox.wake.clear_alarm();
         outbox.is_empty() && io.shared.iopub.deadline().is_none() && is_settled(io)
