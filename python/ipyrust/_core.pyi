@@ -27,6 +27,7 @@ __all__ = [
     "Stdin",
     "StreamWriter",
     "__version__",
+    "base64_text",
     "cached_code",
     "end_children",
     "flush_c_stdio",
@@ -373,6 +374,9 @@ def has_plain_attributes(value: object, /) -> bool:
     No `__getattr__`, no proxy, nothing that pretends to be of another class. (A property is code,
     where the attribute is one.)
     """
+
+def base64_text(data: bytes, /) -> str:
+    """`binascii.b2a_base64(data, newline=False).decode("ascii")`, without the bytes in between."""
 
 def json_encode(value: object, /) -> bytes:
     """The JSON text of an object, as it would stand in a message."""

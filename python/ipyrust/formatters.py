@@ -14,6 +14,7 @@ from typing import Any
 from IPython.core import formatters
 from IPython.lib import pretty
 
+from ipyrust import images
 from ipyrust._core import has_plain_attributes
 
 # What decides whether a formatter has an answer. Dictionaries are changed in place and looked at
@@ -42,11 +43,14 @@ class DisplayFormatter(formatters.DisplayFormatter):  # type: ignore[misc]
             known = self._learn(registered)
         own = getattr(obj, "__dict__", _nowhere)
         if known.nobody_may_know(kind, own):
-            asked = known.always
-        elif any(asked.may_know(obj, kind, own) for asked in known.first):
+            return self._ask(known.always, obj, kind)
+        images.quicken()
+        if any(asked.may_know(obj, kind, own) for asked in known.first):
             return super().format(obj)
-        else:
-            asked = [each for each in known.then if each.may_know(obj, kind, own)]
+        asked = [each for each in known.then if each.may_know(obj, kind, own)]
+        return self._ask(asked, obj, kind)
+
+    def _ask(self, asked: list[_Asked], obj: Any, kind: type) -> Any:
         bundle: dict[str, Any] = {}
         metadata: dict[str, Any] = {}
         for each in asked:

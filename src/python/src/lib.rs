@@ -6,6 +6,7 @@
 
 mod arguments;
 mod attributes;
+mod base64;
 mod buffer;
 mod bytecode;
 mod context;
@@ -15,6 +16,7 @@ mod info;
 mod iopub;
 mod json;
 mod kernel;
+mod memory;
 mod message;
 mod process;
 mod queue;
@@ -34,6 +36,8 @@ mod _core {
     use crate::arguments::read_arguments;
     #[pymodule_export]
     use crate::attributes::has_plain_attributes;
+    #[pymodule_export]
+    use crate::base64::base64_text;
     #[pymodule_export]
     use crate::bytecode::cached_code;
     #[pymodule_export]
