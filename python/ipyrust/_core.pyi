@@ -300,6 +300,10 @@ class StreamWriter:
     def write(self, text: str, /) -> int:
         """Append text, and say how many characters; adjacent texts of one parent leave together."""
 
+    @property
+    def fast_write(self) -> Callable[[str], int]:
+        """`write` as a function, for who calls it twice a line: `sys.stdout.write` itself."""
+
     def write_for(self, text: str, parent: Parent | None = None, /) -> None:
         """Append text for this parent, past the hook and the record."""
 

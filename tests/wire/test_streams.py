@@ -286,6 +286,12 @@ def test_streams_have_a_buffer_and_policies(client: Client) -> None:
     assert eval(cell.result)[:3] == (True, True, 6)
 
 
+@pytest.mark.parametrize("arguments", ["", "'a', 'b'", "text='a'", "None", "1"])
+def test_write_takes_one_text(client: Client, arguments: str) -> None:
+    cell = client.run(f"import sys; sys.stdout.write({arguments})", expect="error")
+    assert cell.one("error").content["ename"] == "TypeError"
+
+
 def test_writing_something_else_than_text_is_a_type_error(client: Client) -> None:
     cell = client.run("import sys; sys.stdout.write(b'bytes')", expect="error")
     assert cell.reply.content["ename"] == "TypeError"

@@ -34,6 +34,7 @@ mod polled;
 mod process;
 pub mod protocol;
 mod queue;
+mod record;
 mod registration;
 mod request;
 mod session;

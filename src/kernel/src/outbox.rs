@@ -105,8 +105,11 @@ pub(crate) struct Outbox {
     queue: Mutex<Vec<Outgoing>>,
     sender: OnceLock<Sender>,
     pub(crate) wake: Wake,
-    /// Bytes of IOPub that libzmq has not taken: text not flushed, messages not sent.
+    /// Bytes of messages for IOPub that libzmq has not taken.
     backlog: AtomicUsize,
+    /// Bytes of text that are not in a message yet. They are changed under the
+    /// lock of the text alone, with every write: a number that is only stored.
+    gathered: AtomicUsize,
     room: (Mutex<usize>, Condvar),
 }
 
@@ -117,6 +120,7 @@ impl Outbox {
             sender: OnceLock::new(),
             wake: Wake::new()?,
             backlog: AtomicUsize::new(0),
+            gathered: AtomicUsize::new(0),
             room: (Mutex::new(0), Condvar::new()),
         })
     }
@@ -136,7 +140,7 @@ impl Outbox {
     /// Pushes what is to be published; its bytes count as backlog until they are sent.
     pub(crate) fn publish(&self, topic: Bytes, message: Outbound) {
         let counted = message.size();
-        self.add_backlog(counted);
+        self.backlog.fetch_add(counted, Ordering::Relaxed);
         self.push(Outgoing::Publish {
             topic,
             message,
@@ -169,13 +173,15 @@ impl Outbox {
         lock(&self.queue).is_empty()
     }
 
-    pub(crate) fn add_backlog(&self, bytes: usize) {
-        self.backlog.fetch_add(bytes, Ordering::Relaxed);
+    /// So much text waits to become messages.
+    pub(crate) fn set_gathered(&self, bytes: usize) {
+        self.gathered.store(bytes, Ordering::Relaxed);
     }
 
     /// The bytes have been sent, or given up.
     pub(crate) fn subtract_backlog(&self, bytes: usize) {
-        let before = self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        let messages = self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        let before = messages + self.gathered.load(Ordering::Relaxed);
         // Room is told at three quarters, so that writers do not start and stop
         // at every message.
         let low = BACKLOG_LIMIT / 4 * 3;
@@ -185,7 +191,7 @@ impl Outbox {
     }
 
     pub(crate) fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed)
+        self.backlog.load(Ordering::Relaxed) + self.gathered.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -12,6 +12,7 @@ mod bytecode;
 mod context;
 mod early;
 mod errors;
+mod fast_write;
 mod info;
 mod iopub;
 mod json;
