@@ -219,11 +219,15 @@ impl IoPub {
         if let Some(running) = state.running.last() {
             self.push_status(ExecutionState::Busy, running);
         }
+        let idle = state.running.is_empty();
+        let rested = state.descriptors.as_mut().filter(|_| idle);
+        let rested = rested.and_then(Descriptors::rest);
         if let Some(after) = after {
             self.0.outbox.push(after);
         }
         drop(state);
         self.0.outbox.hurry();
+        drop(rested);
     }
 
     /// Whether the main shell is answering a request.
@@ -278,13 +282,16 @@ impl IoPub {
     }
 
     fn read_descriptors(&self, state: &mut State) {
+        if state.descriptors.as_mut().is_some_and(Descriptors::any) {
+            self.take_from_descriptors(state);
+        }
+    }
+
+    fn take_from_descriptors(&self, state: &mut State) {
         let Some(descriptors) = &mut state.descriptors else {
             return;
         };
         let texts = descriptors.read();
-        if texts.is_empty() {
-            return;
-        }
         let parent = state.running.last().or(state.last.as_ref()).cloned();
         for (name, text) in texts {
             self.append(state, name, &text, parent.as_ref());
@@ -321,7 +328,7 @@ impl IoPub {
     pub(crate) fn service(&self, now: Instant, readable: bool) -> Option<Instant> {
         let mut state = lock(&self.0.state);
         if readable {
-            self.read_descriptors(&mut state);
+            self.take_from_descriptors(&mut state);
         }
         let pieces = state.streams.take_due(now);
         self.send_texts(&mut state, pieces);

@@ -16,6 +16,8 @@
 pub mod children;
 mod connection;
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod doorbell;
 mod encryption;
 mod event;
 #[cfg(test)]
@@ -46,6 +48,7 @@ mod subshell;
 pub mod usage;
 mod waiting;
 mod wake;
+mod watch;
 mod wire;
 
 pub use bytes::Bytes;
