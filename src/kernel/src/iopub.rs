@@ -179,7 +179,7 @@ impl IoPub {
 
     /// Whether so much waits to be sent that writers should wait.
     pub fn is_full(&self) -> bool {
-        !forked() && self.0.outbox.is_full()
+        !forked() && self.0.outbox.must_wait()
     }
 
     /// Waits for room, at most this long; whether there is room.
