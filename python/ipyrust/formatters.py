@@ -14,7 +14,6 @@ from typing import Any
 from IPython.core import formatters
 from IPython.lib import pretty
 
-from ipyrust import images
 from ipyrust._core import has_plain_attributes
 
 # What decides whether a formatter has an answer. Dictionaries are changed in place and looked at
@@ -44,6 +43,8 @@ class DisplayFormatter(formatters.DisplayFormatter):  # type: ignore[misc]
         own = getattr(obj, "__dict__", _nowhere)
         if known.nobody_may_know(kind, own):
             return self._ask(known.always, obj, kind)
+        from ipyrust import images  # Not for a start: most cells show no picture.
+
         images.quicken()
         if any(asked.may_know(obj, kind, own) for asked in known.first):
             return super().format(obj)

@@ -109,10 +109,11 @@ impl Watch {
     /// Nobody is going to ask often for a while. A process that ends with a
     /// doorbell takes tens of milliseconds longer.
     pub(crate) fn rest(&mut self) -> Option<Bell> {
+        // What is asked from now on is asked by others.
+        self.in_vain = 0;
         let Bell::Some(_) = self.bell else {
             return None;
         };
-        self.in_vain = 0;
         Some(std::mem::replace(&mut self.bell, Bell::None))
     }
 }
