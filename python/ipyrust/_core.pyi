@@ -28,6 +28,7 @@ __all__ = [
     "Stdin",
     "StreamWriter",
     "__version__",
+    "base64_text",
     "cached_code",
     "end_children",
     "flush_c_stdio",
@@ -331,6 +332,10 @@ class StreamWriter:
     def write(self, text: str, /) -> int:
         """Append text, and say how many characters; adjacent texts of one parent leave together."""
 
+    @property
+    def fast_write(self) -> Callable[[str], int]:
+        """`write` as a function, for who calls it twice a line: `sys.stdout.write` itself."""
+
     def write_for(self, text: str, parent: Parent | None = None, /) -> None:
         """Append text for this parent, past the hook and the record."""
 
@@ -405,6 +410,9 @@ def has_plain_attributes(value: object, /) -> bool:
     No `__getattr__`, no proxy, nothing that pretends to be of another class. (A property is code,
     where the attribute is one.)
     """
+
+def base64_text(data: bytes, /) -> str:
+    """`binascii.b2a_base64(data, newline=False).decode("ascii")`, without the bytes in between."""
 
 def json_encode(value: object, /) -> bytes:
     """The JSON text of an object, as it would stand in a message."""

@@ -42,11 +42,16 @@ class DisplayFormatter(formatters.DisplayFormatter):  # type: ignore[misc]
             known = self._learn(registered)
         own = getattr(obj, "__dict__", _nowhere)
         if known.nobody_may_know(kind, own):
-            asked = known.always
-        elif any(asked.may_know(obj, kind, own) for asked in known.first):
+            return self._ask(known.always, obj, kind)
+        from ipyrust import images  # Not for a start: most cells show no picture.
+
+        images.quicken()
+        if any(asked.may_know(obj, kind, own) for asked in known.first):
             return super().format(obj)
-        else:
-            asked = [each for each in known.then if each.may_know(obj, kind, own)]
+        asked = [each for each in known.then if each.may_know(obj, kind, own)]
+        return self._ask(asked, obj, kind)
+
+    def _ask(self, asked: list[_Asked], obj: Any, kind: type) -> Any:
         bundle: dict[str, Any] = {}
         metadata: dict[str, Any] = {}
         for each in asked:

@@ -69,7 +69,7 @@ class OutStream(context.ThreadParents, io.TextIOBase, metaclass=_StreamClass):
         self.begin_record = self._writer.begin_record
         self.end_record = self._writer.end_record
         if type(self).write is _write:
-            self.write = self._writer.write  # type: ignore[method-assign]
+            self.write = self._writer.fast_write  # type: ignore[method-assign]
         _streams.add(self)
         self.session = session
         self.topic = b"stream." + name.encode("ascii")
@@ -198,7 +198,7 @@ class OutStream(context.ThreadParents, io.TextIOBase, metaclass=_StreamClass):
         return True
 
     def _forget_fast_write(self) -> None:
-        if vars(self).get("write") == self._writer.write:
+        if vars(self).get("write") == self._writer.fast_write:
             del self.write
 
 

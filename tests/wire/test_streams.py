@@ -124,6 +124,45 @@ def test_output_below_python_is_in_order_with_pythons(client: Client, writer: st
 
 
 @pytest.mark.ipykernel_differs("descriptors are read by another thread")
+@pytest.mark.parametrize("writer", ["os.write", "os.system", "subprocess", "C library"])
+def test_output_below_python_is_in_order_in_a_flood(client: Client, writer: str) -> None:
+    # Who has asked in vain for long enough whether something was written asks no more.
+    code = (
+        "for n in range(4):\n"
+        "    for _ in range(1_500): print('line')\n"
+        f"    {WRITERS[writer]}\n"
+        "    print('after')\n"
+        f"    {WRITERS[writer]}\n"
+    )
+    for _ in range(2):
+        cell = client.run(IMPORTS + code)
+        assert cell.text() == ("line\n" * 1_500 + "written\nafter\nwritten\n") * 4
+
+
+def test_output_below_python_is_shown_while_the_cell_runs_after_a_flood(
+    kernel: Kernel, client: Client
+) -> None:
+    code = "for _ in range(2_000): print('line')\nos.write(2, b'below\\n'); time.sleep(60)"
+    cell = client.execute(IMPORTS + code)
+    cell.wait_for_text("below\n", "stderr")
+    kernel.interrupt()
+    assert cell.wait().status == "error"
+
+
+def test_a_fork_after_a_flood_writes_and_the_parent_goes_on(client: Client) -> None:
+    code = (
+        "def flood():\n"
+        "    for _ in range(2_000): print('line')\n"
+        "flood()\n"
+        "if (child := os.fork()) == 0:\n"
+        "    print('child', flush=True); os._exit(0)\n"
+        "os.waitpid(child, 0); flood()\n"
+    )
+    cell = client.run(IMPORTS + code).wait_for_text("child\n")
+    assert cell.text().count("line\n") == 4_000
+
+
+@pytest.mark.ipykernel_differs("descriptors are read by another thread")
 def test_output_below_python_comes_before_the_idle(client: Client) -> None:
     for n in range(20):
         cell = client.run(f"import os\nos.write(1, b'number {n}\\n');")
@@ -284,6 +323,12 @@ def test_streams_have_a_buffer_and_policies(client: Client) -> None:
     assert cell.text() == "bytes\n"
     assert cell.result is not None
     assert eval(cell.result)[:3] == (True, True, 6)
+
+
+@pytest.mark.parametrize("arguments", ["", "'a', 'b'", "text='a'", "None", "1"])
+def test_write_takes_one_text(client: Client, arguments: str) -> None:
+    cell = client.run(f"import sys; sys.stdout.write({arguments})", expect="error")
+    assert cell.one("error").content["ename"] == "TypeError"
 
 
 def test_writing_something_else_than_text_is_a_type_error(client: Client) -> None:

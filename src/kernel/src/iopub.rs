@@ -10,6 +10,7 @@ use crate::outbox::{Outbound, Outbox, Outgoing};
 use crate::parent::Parent;
 use crate::process::{forked, write_plainly};
 use crate::protocol::{ExecutionState, MessageType, RawJson, Stream, StreamName};
+use crate::record::Record;
 use crate::streams::{Piece, Streams};
 use bytes::Bytes;
 use rustix::fd::RawFd;
@@ -31,6 +32,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     streams: Streams,
+    /// What is written to stdout and to stderr, for who wants to have it once more.
+    records: [Option<Record>; 2],
     descriptors: Option<Descriptors>,
     /// Whose write was the last and did not end its line. (A line that C code
     /// has begun is no reason to wait: its end may be in the pipe.)
@@ -98,11 +101,29 @@ impl IoPub {
     /// Writes text to a stream. It never waits; who writes without end should
     /// ask [`IoPub::is_full`] and [`IoPub::wait_for_room`].
     pub fn write(&self, name: StreamName, text: &str, parent: Option<&Arc<Parent>>) {
+        self.write_text(name, text, parent, false);
+    }
+
+    /// As [`IoPub::write`], and the stream's record has it, too.
+    pub fn write_recorded(&self, name: StreamName, text: &str, parent: Option<&Arc<Parent>>) {
+        self.write_text(name, text, parent, true);
+    }
+
+    fn write_text(
+        &self,
+        name: StreamName,
+        text: &str,
+        parent: Option<&Arc<Parent>>,
+        recorded: bool,
+    ) {
         if forked() {
             write_plainly(name, text);
             return;
         }
         let mut state = lock(&self.0.state);
+        if recorded && let Some(record) = &mut state.records[name as usize] {
+            record.add(text);
+        }
         // What C code or a child has printed comes before, but not between the
         // text and the end of a line, which `print` writes apart.
         let writer = parent.map_or(0, |parent| Arc::as_ptr(parent) as usize);
@@ -113,6 +134,17 @@ impl IoPub {
         state.in_line_of = (!text.ends_with('\n')).then_some(writer);
     }
 
+    /// Keeps what is written to the stream from here on and wants to be recorded.
+    pub fn begin_record(&self, name: StreamName) {
+        lock(&self.0.state).records[name as usize] = Some(Record::default());
+    }
+
+    /// The text since [`IoPub::begin_record`], or the end of it if it was long.
+    pub fn end_record(&self, name: StreamName) -> String {
+        let record = lock(&self.0.state).records[name as usize].take();
+        record.map(Record::into_text).unwrap_or_default()
+    }
+
     fn append(
         &self,
         state: &mut State,
@@ -120,8 +152,8 @@ impl IoPub {
         text: &str,
         parent: Option<&Arc<Parent>>,
     ) {
-        self.0.outbox.add_backlog(text.len());
         state.streams.append(name, text, parent, Instant::now);
+        self.0.outbox.set_gathered(state.streams.len());
         self.plan(state);
     }
 
@@ -147,7 +179,7 @@ impl IoPub {
 
     /// Whether so much waits to be sent that writers should wait.
     pub fn is_full(&self) -> bool {
-        !forked() && self.0.outbox.is_full()
+        !forked() && self.0.outbox.must_wait()
     }
 
     /// Waits for room, at most this long; whether there is room.
@@ -187,11 +219,15 @@ impl IoPub {
         if let Some(running) = state.running.last() {
             self.push_status(ExecutionState::Busy, running);
         }
+        let idle = state.running.is_empty();
+        let rested = state.descriptors.as_mut().filter(|_| idle);
+        let rested = rested.and_then(Descriptors::rest);
         if let Some(after) = after {
             self.0.outbox.push(after);
         }
         drop(state);
         self.0.outbox.hurry();
+        drop(rested);
     }
 
     /// Whether the main shell is answering a request.
@@ -241,23 +277,36 @@ impl IoPub {
     /// Appends all pending text of a parent, and what the descriptors hold.
     fn flush_of(&self, state: &mut State, parent: Option<&Arc<Parent>>) {
         self.read_descriptors(state);
-        for piece in state.streams.take_of(parent, Instant::now()) {
-            self.send_text(piece);
-        }
+        let pieces = state.streams.take_of(parent, Instant::now());
+        self.send_texts(state, pieces);
     }
 
     fn read_descriptors(&self, state: &mut State) {
+        if state.descriptors.as_mut().is_some_and(Descriptors::any) {
+            self.take_from_descriptors(state);
+        }
+    }
+
+    fn take_from_descriptors(&self, state: &mut State) {
         let Some(descriptors) = &mut state.descriptors else {
             return;
         };
         let texts = descriptors.read();
-        if texts.is_empty() {
-            return;
-        }
         let parent = state.running.last().or(state.last.as_ref()).cloned();
         for (name, text) in texts {
             self.append(state, name, &text, parent.as_ref());
         }
+    }
+
+    fn send_texts(&self, state: &mut State, pieces: Vec<Piece>) {
+        if pieces.is_empty() {
+            return;
+        }
+        for piece in pieces {
+            self.send_text(piece);
+        }
+        // Counted as text until now, as messages from now on.
+        self.0.outbox.set_gathered(state.streams.len());
     }
 
     fn send_text(&self, piece: Piece) {
@@ -272,8 +321,6 @@ impl IoPub {
             StreamName::Stderr => b"stream.stderr",
         });
         self.0.outbox.publish(topic, message);
-        // Counted as text until now, as a message from now on.
-        self.0.outbox.subtract_backlog(text.len());
     }
 
     /// The I/O thread's turn: reads the descriptors if told they are readable,
@@ -281,11 +328,10 @@ impl IoPub {
     pub(crate) fn service(&self, now: Instant, readable: bool) -> Option<Instant> {
         let mut state = lock(&self.0.state);
         if readable {
-            self.read_descriptors(&mut state);
+            self.take_from_descriptors(&mut state);
         }
-        for piece in state.streams.take_due(now) {
-            self.send_text(piece);
-        }
+        let pieces = state.streams.take_due(now);
+        self.send_texts(&mut state, pieces);
         state.planned = state.streams.deadline();
         state.planned
     }
@@ -309,8 +355,7 @@ impl IoPub {
     pub(crate) fn finish(&self) {
         let mut state = lock(&self.0.state);
         self.read_descriptors(&mut state);
-        for piece in state.streams.take_all() {
-            self.send_text(piece);
-        }
+        let pieces = state.streams.take_all();
+        self.send_texts(&mut state, pieces);
     }
 }

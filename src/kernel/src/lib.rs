@@ -17,6 +17,8 @@ mod alarm;
 pub mod children;
 mod connection;
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod doorbell;
 mod encryption;
 mod event;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod polled;
 mod process;
 pub mod protocol;
 mod queue;
+mod record;
 mod registration;
 mod request;
 mod session;
@@ -48,6 +51,7 @@ mod subshell;
 pub mod usage;
 mod waiting;
 mod wake;
+mod watch;
 mod wire;
 mod zmq_thread;
 

@@ -11,12 +11,18 @@ use crate::protocol::{Channel, MessageType, RawJson};
 use crate::waiting::Waiting;
 use crate::wake::Wake;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Unsent bytes on IOPub above which writers wait.
-pub(crate) const BACKLOG_LIMIT: usize = 12 << 20;
+const BACKLOG_LIMIT: usize = 12 << 20;
+/// Above so many they wait while bytes are leaving: whoever writes faster than
+/// they leave is done no sooner for running ahead, and needs the memory.
+const AHEAD: usize = 2 << 20;
+/// When none have left for so long a subscriber pauses, and writers go on up to
+/// the limit: a cell does not wait for a moment's pause.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// More messages or bytes than these leave beside the language, not on its thread.
 const SMALL: (usize, usize) = (64, 64 << 10);
@@ -105,9 +111,16 @@ pub(crate) struct Outbox {
     queue: Mutex<Vec<Outgoing>>,
     sender: OnceLock<Sender>,
     pub(crate) wake: Wake,
-    /// Bytes of IOPub that libzmq has not taken: text not flushed, messages not sent.
+    /// Bytes of messages for IOPub that libzmq has not taken.
     backlog: AtomicUsize,
-    room: (Mutex<usize>, Condvar),
+    /// Bytes of text that are not in a message yet. They are changed under the
+    /// lock of the text alone, with every write: a number that is only stored.
+    gathered: AtomicUsize,
+    /// How many messages have been sent.
+    sent: AtomicUsize,
+    /// Whether none has for a while.
+    paused: AtomicBool,
+    room: (Mutex<()>, Condvar),
 }
 
 impl Outbox {
@@ -117,7 +130,10 @@ impl Outbox {
             sender: OnceLock::new(),
             wake: Wake::new()?,
             backlog: AtomicUsize::new(0),
-            room: (Mutex::new(0), Condvar::new()),
+            gathered: AtomicUsize::new(0),
+            sent: AtomicUsize::new(0),
+            paused: AtomicBool::new(false),
+            room: (Mutex::new(()), Condvar::new()),
         })
     }
 
@@ -136,7 +152,7 @@ impl Outbox {
     /// Pushes what is to be published; its bytes count as backlog until they are sent.
     pub(crate) fn publish(&self, topic: Bytes, message: Outbound) {
         let counted = message.size();
-        self.add_backlog(counted);
+        self.backlog.fetch_add(counted, Ordering::Relaxed);
         self.push(Outgoing::Publish {
             topic,
             message,
@@ -169,50 +185,121 @@ impl Outbox {
         lock(&self.queue).is_empty()
     }
 
-    pub(crate) fn add_backlog(&self, bytes: usize) {
-        self.backlog.fetch_add(bytes, Ordering::Relaxed);
+    /// So much text waits to become messages.
+    pub(crate) fn set_gathered(&self, bytes: usize) {
+        self.gathered.store(bytes, Ordering::Relaxed);
     }
 
     /// The bytes have been sent, or given up.
     pub(crate) fn subtract_backlog(&self, bytes: usize) {
-        let before = self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        let messages = self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        let before = messages + self.gathered.load(Ordering::Relaxed);
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.paused.store(false, Ordering::Relaxed);
         // Room is told at three quarters, so that writers do not start and stop
         // at every message.
-        let low = BACKLOG_LIMIT / 4 * 3;
+        let low = AHEAD / 4 * 3;
         if before > low && before - bytes.min(before) <= low {
             self.room.1.notify_all();
         }
     }
 
     pub(crate) fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed)
+        self.backlog.load(Ordering::Relaxed) + self.gathered.load(Ordering::Relaxed)
     }
 
+    /// Whether as much waits as may.
     pub(crate) fn is_full(&self) -> bool {
         self.backlog() > BACKLOG_LIMIT
     }
 
+    /// Whether who writes should wait.
+    pub(crate) fn must_wait(&self) -> bool {
+        let backlog = self.backlog();
+        backlog > AHEAD && (backlog > BACKLOG_LIMIT || !self.paused.load(Ordering::Relaxed))
+    }
+
     /// Waits until there is room again, at most this long; whether there is.
     pub(crate) fn wait_for_room(&self, slice: Duration) -> bool {
-        let deadline = Instant::now() + slice;
-        let mut waiters = lock(&self.room.0);
-        *waiters += 1;
-        while self.is_full() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
+        let mut now = Instant::now();
+        let deadline = now + slice;
+        let sent = || self.sent.load(Ordering::Relaxed);
+        let mut seen = (sent(), now);
+        let mut guard = lock(&self.room.0);
+        while self.must_wait() && now < deadline {
             // A notice between the check and the wait can be missed, because
             // the backlog is not under this lock: look again now and then.
-            let step = left.min(Duration::from_millis(5));
-            waiters = self
+            let step = (deadline - now).min(Duration::from_millis(5));
+            guard = self
                 .room
                 .1
-                .wait_timeout(waiters, step)
+                .wait_timeout(guard, step)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            now = Instant::now();
+            if seen.0 != sent() {
+                seen = (sent(), now);
+            } else if now - seen.1 >= PAUSE {
+                self.paused.store(true, Ordering::Relaxed);
+            }
         }
-        *waiters -= 1;
-        !self.is_full()
+        drop(guard);
+        !self.must_wait()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(1);
+
+    /// A message that counts so many bytes: a text in quotes, and empty metadata.
+    fn publish(outbox: &Outbox, bytes: usize) {
+        let content = RawJson::from_encoder(format!("\"{}\"", "x".repeat(bytes - 4)));
+        let message = Outbound::new(MessageType::Stream, content, None);
+        outbox.publish(Bytes::from_static(b"stream"), message);
+    }
+
+    #[test]
+    fn a_writer_runs_a_little_ahead_of_who_reads() {
+        let outbox = Outbox::new().unwrap();
+        outbox.set_gathered(AHEAD);
+        assert!(!outbox.must_wait());
+        publish(&outbox, 100);
+        assert!(outbox.must_wait() && !outbox.is_full());
+        assert!(!outbox.wait_for_room(SHORT));
+        outbox.subtract_backlog(100);
+        assert!(outbox.wait_for_room(SHORT));
+    }
+
+    #[test]
+    fn a_writer_goes_on_to_the_limit_while_nobody_reads() {
+        let outbox = Outbox::new().unwrap();
+        publish(&outbox, 100);
+        outbox.set_gathered(AHEAD);
+        assert!(outbox.wait_for_room(LONG));
+        outbox.set_gathered(BACKLOG_LIMIT - 1000);
+        assert!(!outbox.must_wait());
+        outbox.set_gathered(BACKLOG_LIMIT);
+        assert!(outbox.must_wait() && outbox.is_full());
+        assert!(!outbox.wait_for_room(PAUSE * 2));
+        // Somebody reads again: from here on it is their pace.
+        outbox.set_gathered(AHEAD);
+        outbox.subtract_backlog(10);
+        assert!(outbox.must_wait());
+    }
+
+    #[test]
+    fn who_waits_is_told_of_room() {
+        let outbox = Outbox::new().unwrap();
+        publish(&outbox, 2 * AHEAD);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| outbox.wait_for_room(LONG));
+            outbox.subtract_backlog(2 * AHEAD);
+            assert!(waiter.join().unwrap());
+        });
+        assert!(!outbox.must_wait());
     }
 }

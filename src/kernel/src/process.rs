@@ -1,6 +1,7 @@
 //! What concerns the whole process: forks, signal masks, pipes, plain writes.
 //!
-//! The only unsafe calls of this crate beside socket options stand here.
+//! The only unsafe calls of this crate beside those to libraries and `doorbell`
+//! stand here.
 
 use crate::protocol::StreamName;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -29,8 +29,19 @@ pub(crate) struct Piece {
     pub(crate) parent: Option<Arc<Parent>>,
     pub(crate) name: StreamName,
     pub(crate) text: String,
-    /// When the line at the end was begun, if it has no end.
-    partial_since: Option<Instant>,
+    /// The line at its end.
+    line: Line,
+}
+
+/// How a text ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Line {
+    /// With the end of a line.
+    Ended,
+    /// With a line that was begun, nobody has looked when.
+    Begun,
+    /// With a line that was begun then, or not before.
+    BegunAt(Instant),
 }
 
 impl Piece {
@@ -51,12 +62,19 @@ impl Piece {
 #[derive(Default)]
 pub(crate) struct Streams {
     pieces: Vec<Piece>,
+    /// The bytes in them.
+    length: usize,
     last_flush: Option<Instant>,
     deadline: Option<Instant>,
     forced: bool,
 }
 
 impl Streams {
+    /// How many bytes wait.
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
     /// When text is to leave, if any waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -86,7 +104,7 @@ impl Streams {
                     parent: parent.cloned(),
                     name,
                     text: String::new(),
-                    partial_since: None,
+                    line: Line::Ended,
                 });
                 // It was pushed in the line above.
                 let Some(piece) = self.pieces.last_mut() else {
@@ -96,10 +114,11 @@ impl Streams {
             }
         };
         piece.text.push_str(text);
+        self.length += text.len();
         if text.ends_with('\n') {
-            piece.partial_since = None;
-        } else if piece.partial_since.is_none() || text.contains('\n') {
-            piece.partial_since = Some(now());
+            piece.line = Line::Ended;
+        } else if piece.line == Line::Ended || text.contains('\n') {
+            piece.line = Line::Begun;
         }
         if piece.text.len() < PIECE / 2
             && let (Some(deadline), Some(last)) = (self.deadline, self.last_flush)
@@ -108,12 +127,15 @@ impl Streams {
             return; // Whatever the time is, it leaves with what is due already.
         }
         let now = now();
+        if piece.line == Line::Begun {
+            piece.line = Line::BegunAt(now);
+        }
         let paced = self
             .last_flush
             .map_or(now, |last| now.max(last + FLUSH_EVERY));
         let due = if piece.text.len() >= PIECE / 2 {
             now
-        } else if let Some(since) = piece.partial_since
+        } else if let Line::BegunAt(since) = piece.line
             && piece.text.len() <= LONG_LINE
             && self.deadline.is_none()
         {
@@ -143,10 +165,10 @@ impl Streams {
         }
         self.last_flush = Some(now);
         self.deadline = None;
+        let pieces = self.take();
         if std::mem::take(&mut self.forced) {
-            return std::mem::take(&mut self.pieces);
+            return pieces;
         }
-        let pieces = std::mem::take(&mut self.pieces);
         // A line is held back only where nothing of its parent follows it.
         let followed: Vec<bool> = (0..pieces.len())
             .map(|place| {
@@ -159,10 +181,11 @@ impl Streams {
         let mut due = Vec::with_capacity(pieces.len());
         let mut kept = Vec::new();
         for (mut piece, followed) in pieces.into_iter().zip(followed) {
-            if let Some(since) = piece.partial_since
-                && !followed
-                && now < since + PARTIAL_LINE
-            {
+            let since = match piece.line {
+                Line::BegunAt(since) => since,
+                Line::Begun | Line::Ended => now,
+            };
+            if piece.line != Line::Ended && !followed && now < since + PARTIAL_LINE {
                 let start = piece.text.rfind('\n').map_or(0, |end| end + 1);
                 if piece.text.len() - start <= LONG_LINE {
                     let line = piece.text.split_off(start);
@@ -172,7 +195,7 @@ impl Streams {
                         parent: piece.parent.clone(),
                         name: piece.name,
                         text: line,
-                        partial_since: Some(since),
+                        line: Line::BegunAt(since),
                     });
                 }
             }
@@ -180,7 +203,7 @@ impl Streams {
                 due.push(piece);
             }
         }
-        self.pieces = kept;
+        self.put(kept);
         due
     }
 
@@ -189,10 +212,11 @@ impl Streams {
         if self.pieces.is_empty() {
             return Vec::new();
         }
-        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pieces)
+        let (taken, kept): (Vec<_>, Vec<_>) = self
+            .take()
             .into_iter()
             .partition(|piece| piece.belongs_to(parent));
-        self.pieces = kept;
+        self.put(kept);
         if self.pieces.is_empty() {
             self.deadline = None;
             self.forced = false;
@@ -207,7 +231,17 @@ impl Streams {
     pub(crate) fn take_all(&mut self) -> Vec<Piece> {
         self.deadline = None;
         self.forced = false;
+        self.take()
+    }
+
+    fn take(&mut self) -> Vec<Piece> {
+        self.length = 0;
         std::mem::take(&mut self.pieces)
+    }
+
+    fn put(&mut self, pieces: Vec<Piece>) {
+        self.length = pieces.iter().map(|piece| piece.text.len()).sum();
+        self.pieces = pieces;
     }
 }
 
@@ -249,6 +283,22 @@ mod tests {
         let rest = start + MILLISECOND * 15 + PARTIAL_LINE;
         assert_eq!(streams.deadline(), Some(rest));
         assert_eq!(texts(&streams.take_due(rest)), ["e"]);
+    }
+
+    #[test]
+    fn in_a_flood_a_line_waits_from_when_it_is_first_looked_at() {
+        let (mut streams, start) = (Streams::default(), Instant::now());
+        streams.append(OUT, "a\n", None, || start);
+        streams.take_due(start);
+        streams.append(OUT, "b\n", None, || start);
+        streams.append(OUT, "c", None, || unreachable!("the clock is not free"));
+        assert_eq!(streams.len(), 3);
+        assert_eq!(texts(&streams.take_due(start + FLUSH_EVERY)), ["b\n"]);
+        assert_eq!(streams.len(), 1);
+        let end = start + FLUSH_EVERY + PARTIAL_LINE;
+        assert_eq!(streams.deadline(), Some(end));
+        assert_eq!(texts(&streams.take_due(end)), ["c"]);
+        assert_eq!(streams.len(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::message::Parent;
-use crate::{buffer, context, json, signals};
+use crate::{buffer, context, fast_write, json, signals};
 
 /// What is published to all clients; the order of the calls is the order on the wire.
 #[pyclass(frozen, module = "ipyrust._core")]
@@ -77,16 +77,11 @@ pub(crate) struct StreamWriter {
     parent: Py<PyAny>,
     /// Asked where the variable holds nothing.
     other_parent: Py<PyAny>,
-    /// Whether `listeners` holds anything: nearly always it does not.
-    heard: AtomicBool,
-    listeners: Mutex<Listeners>,
-}
-
-/// Who else wants the text. Locked for moments in which no Python runs.
-#[derive(Default)]
-struct Listeners {
-    hook: Option<Py<PyAny>>,
-    record: Option<Record>,
+    /// Whether there is a hook: nearly always there is none.
+    hooked: AtomicBool,
+    /// Locked for moments in which no Python runs.
+    hook: Mutex<Option<Py<PyAny>>>,
+    recorded: AtomicBool,
 }
 
 #[pymethods]
@@ -113,16 +108,15 @@ impl StreamWriter {
             name,
             parent,
             other_parent,
-            heard: AtomicBool::new(false),
-            listeners: Mutex::default(),
+            hooked: AtomicBool::new(false),
+            hook: Mutex::default(),
+            recorded: AtomicBool::new(false),
         })
     }
 
     /// Append text, and say how many characters; adjacent texts of one parent leave together.
-    ///
-    /// Python's `print` calls this twice: it is `sys.stdout.write` itself, with nothing of Python around it.
     #[pyo3(signature = (text, /))]
-    fn write(&self, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn write(&self, text: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = text.py();
         let Ok(string) = text.cast::<PyString>() else {
             let kind = text.get_type().name()?;
@@ -133,20 +127,27 @@ impl StreamWriter {
         let length = string.len()?;
         // A subclass may say what it likes of itself: what is read here is the string's own text.
         let text = json::text(string)?;
-        if self.heard.load(Ordering::Acquire) && self.is_taken(string, &text)? {
+        if self.hooked.load(Ordering::Acquire) && self.is_taken(string)? {
             return Ok(length);
         }
         if length > 0 {
+            let recorded = self.recorded.load(Ordering::Relaxed);
             match context::get(py, &self.parent)? {
-                Some(parent) => self.append(py, &text, Some(parent.cast()?))?,
+                Some(parent) => self.append(py, &text, Some(parent.cast()?), recorded)?,
                 None => {
                     let parent: Option<Bound<'_, Parent>> =
                         self.other_parent.bind(py).call0()?.extract()?;
-                    self.append(py, &text, parent.as_ref())?;
+                    self.append(py, &text, parent.as_ref(), recorded)?;
                 }
             }
         }
         Ok(length)
+    }
+
+    /// `write` as a function: what `sys.stdout.write` is, for `print` calls it twice.
+    #[getter]
+    fn fast_write<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        fast_write::bound_to(slf)
     }
 
     /// Append text for this parent, past the hook and the record.
@@ -156,7 +157,7 @@ impl StreamWriter {
         text: &Bound<'_, PyString>,
         parent: Option<&Bound<'_, Parent>>,
     ) -> PyResult<()> {
-        self.append(text.py(), &json::text(text)?, parent)
+        self.append(text.py(), &json::text(text)?, parent, false)
     }
 
     /// Let what was written leave soon.
@@ -167,19 +168,26 @@ impl StreamWriter {
     /// Ask `hook` about every text from here on: what it returns true for, it has dealt with.
     #[pyo3(signature = (hook, /))]
     fn set_hook(&self, hook: Option<Py<PyAny>>) {
-        let before = self.change(|listeners| std::mem::replace(&mut listeners.hook, hook));
+        let mut place = self.hook();
+        self.hooked.store(hook.is_some(), Ordering::Release);
+        let before = std::mem::replace(&mut *place, hook);
+        drop(place);
         drop(before); // May run Python: not under the lock.
     }
 
     /// Keep what is written from here on, for `end_record`.
     fn begin_record(&self) {
-        self.change(|listeners| listeners.record = Some(Record::default()));
+        self.iopub.begin_record(self.name);
+        self.recorded.store(true, Ordering::Relaxed);
     }
 
     /// The text since `begin_record`, or the end of it if it was long.
     fn end_record(&self) -> String {
-        let record = self.change(|listeners| listeners.record.take());
-        record.map(Record::into_text).unwrap_or_default()
+        if self.recorded.swap(false, Ordering::Relaxed) {
+            self.iopub.end_record(self.name)
+        } else {
+            String::new()
+        }
     }
 
     #[getter]
@@ -194,88 +202,31 @@ impl StreamWriter {
         py: Python<'_>,
         text: &str,
         parent: Option<&Bound<'_, Parent>>,
+        recorded: bool,
     ) -> PyResult<()> {
         wait_for_room(py, &self.iopub)?;
         let parent = parent.map(|parent| &parent.get().inner);
-        self.iopub.write(self.name, text, parent);
+        if recorded {
+            self.iopub.write_recorded(self.name, text, parent);
+        } else {
+            self.iopub.write(self.name, text, parent);
+        }
         Ok(())
     }
 
-    /// Records the text; whether the hook has taken it.
+    /// Whether the hook has taken the text.
     #[cold]
-    fn is_taken(&self, string: &Bound<'_, PyString>, text: &str) -> PyResult<bool> {
+    fn is_taken(&self, string: &Bound<'_, PyString>) -> PyResult<bool> {
         let py = string.py();
-        let hook = self
-            .listeners()
-            .hook
-            .as_ref()
-            .map(|hook| hook.clone_ref(py));
-        if let Some(hook) = hook
-            && hook.bind(py).call1((string,))?.is_truthy()?
-        {
-            return Ok(true);
-        }
-        if let Some(record) = &mut self.listeners().record {
-            record.add(text);
-        }
-        Ok(false)
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
-        let mut listeners = self.listeners();
-        let result = change(&mut listeners);
-        let heard = listeners.hook.is_some() || listeners.record.is_some();
-        self.heard.store(heard, Ordering::Release);
-        result
-    }
-
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a cell has written, for IPython's history of outputs.
-///
-/// A cell that prints in a loop for days must not fill the memory for its sake: of a long text the end is
-/// kept. Pieces that are data more than text are left out.
-#[derive(Default)]
-struct Record(String);
-
-impl Record {
-    /// Longer pieces are data.
-    const LONGEST_PIECE: usize = 4 << 10;
-    /// So much of the end is kept at least; cut at twice that, so that the cutting costs next to nothing.
-    const KEPT: usize = 256 << 10;
-
-    fn add(&mut self, text: &str) {
-        if text.len() > Record::LONGEST_PIECE {
-            return;
-        }
-        self.0.push_str(text);
-        if self.0.len() > 2 * Record::KEPT {
-            self.cut();
+        let hook = self.hook().as_ref().map(|hook| hook.clone_ref(py));
+        match hook {
+            Some(hook) => hook.bind(py).call1((string,))?.is_truthy(),
+            None => Ok(false),
         }
     }
 
-    fn cut(&mut self) {
-        let mut start = self.0.len().saturating_sub(Record::KEPT);
-        while !self.0.is_char_boundary(start) {
-            start += 1;
-        }
-        // From the beginning of a line, if there is one.
-        start = self.0[start..]
-            .find('\n')
-            .map_or(start, |end| start + end + 1);
-        self.0.drain(..start);
-    }
-
-    fn into_text(mut self) -> String {
-        if self.0.len() > Record::KEPT {
-            self.cut();
-        }
-        self.0
+    fn hook(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
+        self.hook.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

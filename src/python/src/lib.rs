@@ -6,17 +6,20 @@
 
 mod arguments;
 mod attributes;
+mod base64;
 mod buffer;
 mod bytecode;
 mod context;
 mod early;
 mod errors;
+mod fast_write;
 #[cfg(target_os = "linux")]
 mod idle;
 mod info;
 mod iopub;
 mod json;
 mod kernel;
+mod memory;
 mod message;
 mod process;
 mod queue;
@@ -36,6 +39,8 @@ mod _core {
     use crate::arguments::read_arguments;
     #[pymodule_export]
     use crate::attributes::has_plain_attributes;
+    #[pymodule_export]
+    use crate::base64::base64_text;
     #[pymodule_export]
     use crate::bytecode::cached_code;
     #[pymodule_export]

@@ -20,9 +20,12 @@ use pyo3::types::{
 };
 
 use super::text;
+use crate::memory;
 
 /// Deeper objects are refused: about where Python's own encoder gives up, and far from the end of any stack.
 const DEEPEST: usize = 900;
+/// A string is searched and copied in parts that the processor still holds when it copies them.
+const WINDOW: usize = 16 << 10;
 
 /// The JSON text of a Python object.
 pub(crate) fn encode(object: &Bound<'_, PyAny>) -> PyResult<RawJson> {
@@ -153,6 +156,8 @@ impl Encoder {
     fn other(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
         let py = object.py();
         if let Ok(bytes) = object.cast::<PyBytes>() {
+            let length = base64::encoded_len(bytes.as_bytes().len(), true);
+            self.make_room(length.unwrap_or_default());
             self.json.push('"');
             STANDARD.encode_string(bytes.as_bytes(), &mut self.json);
             self.json.push('"');
@@ -207,8 +212,29 @@ impl Encoder {
     }
 
     fn string(&mut self, text: &str) {
-        self.json.reserve(text.len() + 2);
+        self.make_room(text.len());
         self.json.push('"');
+        let mut rest = text;
+        while !rest.is_empty() {
+            let mut end = rest.len().min(WINDOW);
+            while !rest.is_char_boundary(end) {
+                end += 1;
+            }
+            let (window, after) = rest.split_at(end);
+            self.characters(window);
+            rest = after;
+        }
+        self.json.push('"');
+    }
+
+    /// Makes room for a string. Of a long one it also is for what comes after it: a text of megabytes that is
+    /// full has to be copied when it grows.
+    fn make_room(&mut self, length: usize) {
+        self.json.reserve(length + length / 64 + 2);
+        memory::will_be_filled(self.json[self.json.len()..].as_ptr(), length);
+    }
+
+    fn characters(&mut self, text: &str) {
         let mut rest = text;
         while let Some(place) = first_special(rest.as_bytes()) {
             // A special byte is a character of its own.
@@ -227,7 +253,6 @@ impl Encoder {
             rest = &special[1..];
         }
         self.json.push_str(rest);
-        self.json.push('"');
     }
 }
 
