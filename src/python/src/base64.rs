@@ -9,8 +9,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::memory;
-
 /// `binascii.b2a_base64(data, newline=False).decode("ascii")`, without the bytes in between.
 #[pyfunction]
 #[pyo3(signature = (data, /))]
@@ -28,7 +26,6 @@ pub(crate) fn base64_text<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Bound<'py
         let text = ffi::PyUnicode_New(ffi::Py_ssize_t::try_from(length)?, 0x7f);
         let text = Bound::from_owned_ptr_or_err(py, text)?;
         let start = ffi::PyUnicode_DATA(text.as_ptr()).cast::<u8>();
-        memory::will_be_filled(start, length);
         ptr::write_bytes(start, 0, length);
         let written = STANDARD.encode_slice(data, slice::from_raw_parts_mut(start, length));
         if written != Ok(length) {

@@ -10,8 +10,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
-use crate::memory;
-
 /// Memoryviews of what arrived, on the very memory it arrived in.
 pub(crate) fn inward<'py>(py: Python<'py>, buffers: &[Bytes]) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
@@ -36,10 +34,7 @@ pub(crate) fn outward(buffers: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Bytes>
 
 fn copy(index: usize, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        let bytes = bytes.as_bytes();
-        let mut target = room(bytes.len());
-        target.extend_from_slice(bytes);
-        return Ok(Bytes::from(target));
+        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
     }
     let buffer = PyUntypedBuffer::get(object).map_err(|_| {
         let kind = object.get_type().to_string();
@@ -56,7 +51,7 @@ fn copy(index: usize, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if length == 0 {
         return Ok(Bytes::new());
     }
-    let mut target = room(length);
+    let mut target = Vec::<u8>::with_capacity(length);
     // SAFETY: a contiguous buffer is `length` bytes from `buf_ptr`, kept alive by `buffer`; `target` has room
     // for them and is not the same memory. The copy is made with the interpreter attached, as `bytes(object)` is.
     unsafe {
@@ -64,12 +59,6 @@ fn copy(index: usize, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
         target.set_len(length);
     }
     Ok(Bytes::from(target))
-}
-
-fn room(length: usize) -> Vec<u8> {
-    let target = Vec::with_capacity(length);
-    memory::will_be_filled(target.as_ptr(), length);
-    target
 }
 
 /// Owner of the memory under a received memoryview.

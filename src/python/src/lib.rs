@@ -19,7 +19,6 @@ mod info;
 mod iopub;
 mod json;
 mod kernel;
-mod memory;
 mod message;
 mod process;
 mod queue;

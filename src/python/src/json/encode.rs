@@ -20,7 +20,6 @@ use pyo3::types::{
 };
 
 use super::text;
-use crate::memory;
 
 /// Deeper objects are refused: about where Python's own encoder gives up, and far from the end of any stack.
 const DEEPEST: usize = 900;
@@ -231,7 +230,6 @@ impl Encoder {
     /// full has to be copied when it grows.
     fn make_room(&mut self, length: usize) {
         self.json.reserve(length + length / 64 + 2);
-        memory::will_be_filled(self.json[self.json.len()..].as_ptr(), length);
     }
 
     fn characters(&mut self, text: &str) {
