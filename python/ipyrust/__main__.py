@@ -103,8 +103,9 @@ def main(extension: str = "") -> int | None:
 
 def _import_application() -> Callable[[_core.Kernel, Arguments], None]:
     from ipyrust.lazy import postponed
+    from ipyrust.patterns import known
 
-    with postponed():
+    with postponed(), known():
         from ipyrust.interrupts import interrupts
 
         interrupts.install()
