@@ -21,7 +21,7 @@ from importlib.machinery import (
     PathFinder,
     SourceFileLoader,
 )
-from importlib.util import MAGIC_NUMBER, spec_from_file_location
+from importlib.util import MAGIC_NUMBER
 
 from ipyrust._core import cached_code
 
@@ -116,13 +116,12 @@ def _names(entry: object) -> frozenset[str] | set[str] | None:
         return None
 
 
-def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> ModuleSpec | None:
+def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> ModuleSpec:
     source = f"{directory}/{tail}.py"
-    spec = spec_from_file_location(
-        name, source, loader=_QUICK, submodule_search_locations=locations
-    )
-    if spec is not None:
-        spec.cached = f"{directory}/__pycache__/{tail}{CACHED}"
+    spec = ModuleSpec(name, _QUICK, origin=source)
+    spec.submodule_search_locations = locations
+    spec.has_location = True
+    spec.cached = f"{directory}/__pycache__/{tail}{CACHED}"
     return spec
 
 

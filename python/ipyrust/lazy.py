@@ -40,6 +40,7 @@ NAMES = frozenset(
         "pprint",
         "shlex",
         "shutil",
+        "signal",
         "tempfile",
         "urllib.parse",
         "uuid",
@@ -54,6 +55,9 @@ NAMES = frozenset(
         "IPython.core.page",
         "IPython.utils.PyColorize",
         "IPython.display",
+        # Our own answers to questions.
+        "ipyrust.completion",
+        "ipyrust.inspection",
     )
 )
 
