@@ -11,6 +11,7 @@ import ast
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ compiler._sre = Recorder()
 original, compiler.compile = compiler.compile, compile
 from ipyrust.__main__ import _import_application
 _import_application()
+from ipyrust import traceback_modules
+traceback_modules.load()
+traceback_modules.load_stack_data()
 print(repr((version, engine.MAGIC, recorded)))
 """
 
@@ -55,25 +59,28 @@ MAGIC = {}
 KNOWN: Table = {{
 '''
 ENTRY = """\
-    (
-{text}
-        {flags},
-    ): ({final}, {groups}, {names!r}, (
+    ({text}, {flags}): ({final}, {groups}, (
 {numbers}
-    )),
+    ), {{{names}}}),
 """
 
 
 def text_lines(text: str) -> str:
     """A text as Python source, cut so that no line is too long."""
     cut = [text[start : start + 60] for start in range(0, len(text), 60)] or [""]
-    return "\n".join(f"        {piece!r}" for piece in cut) + ","
+    separator = "\n     "
+    return separator.join(repr(piece) for piece in cut)
 
 
-def number_lines(numbers: tuple[int, ...]) -> str:
-    text = ", ".join(map(str, numbers)) + ","
+def lines(values: Iterable[object]) -> str:
+    text = "".join(f"{value}, " for value in values)
     indent = " " * 8
     return textwrap.fill(text, 100, initial_indent=indent, subsequent_indent=indent)
+
+
+def name_lines(names: dict[str, int]) -> str:
+    items = [f"{name!r}: {number}" for name, number in names.items()]
+    return f"\n{lines(items)}\n    " if items else ""
 
 
 def source(version: str, magic: int, recorded: list[Any]) -> str:
@@ -83,8 +90,8 @@ def source(version: str, magic: int, recorded: list[Any]) -> str:
             flags=flags,
             final=final,
             groups=groups,
-            names=names,
-            numbers=number_lines(numbers),
+            names=name_lines(names),
+            numbers=lines(numbers),
         )
         for (text, flags), (final, groups, names, numbers) in sorted(recorded)
     ]

@@ -1,10 +1,11 @@
 """Regular expressions whose compiled form is known: not compiled again at every start.
 
 Python's library, traitlets and IPython compile fifty regular expressions when they are imported, in
-Python code, which is a twelfth of a start. What comes out is a list of numbers for the engine, and
-for one text and one version of Python it is always the same. `patterns_cp*.py` hold these numbers
-for each version (`ci/patterns` writes them). A text that is not among them, because a library has
-changed, is compiled as ever, and so are all of them on a Python for which there is no such file.
+Python code, which is a twelfth of a start, and what makes tracebacks compiles some more. What comes
+out is a list of numbers for the engine, and for one text and one version of Python it is always the
+same. `patterns_cp*.py` hold these numbers for each version (`ci/patterns` writes them). A text that
+is not among them, because a library has changed, is compiled as ever, and so are all of them on a
+Python for which there is no such file.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-# By text and flags: the flags of the result, its groups, their names, and the numbers.
-Table = dict[tuple[str, int], tuple[int, int, dict[str, int], tuple[int, ...]]]
+# By text and flags: the flags of the result, its groups, the numbers, and the names of groups.
+Table = dict[tuple[str, int], tuple[int, int, tuple[int, ...], dict[str, int]]]
 
 
 @contextlib.contextmanager
@@ -58,7 +59,7 @@ def table_of_this_python() -> Table | None:
 
 
 def built(
-    pattern: str, flags: int, groups: int, names: dict[str, int], numbers: tuple[int, ...]
+    pattern: str, flags: int, groups: int, numbers: tuple[int, ...], names: dict[str, int]
 ) -> Any:
     """The regular expression, as `re` makes it once it has compiled the text."""
     by_number: list[str | None] = [None] * (groups + 1)
