@@ -48,6 +48,9 @@ def main(extension: str = "") -> int | None:
 
     `extension` is the file of `_core` that `ipyrust` has loaded into this process, if it has.
     """
+    # What is imported now stays: looking for garbage in it is a tenth of the start. The
+    # application goes on with it before any code of the user's runs.
+    gc.disable()
     # Until cells run, Control-C at a terminal that we share means somebody else.
     _signal.signal(_signal.SIGINT, _ignore)
     sys.argv[0] = __file__  # As for `python -m`, whoever calls.
@@ -86,9 +89,6 @@ def main(extension: str = "") -> int | None:
         name = os.path.basename(path)
         _tell(core, f"To connect another client to this kernel, use:\n    --existing {name}\n")
     try:
-        # What is imported now stays: looking for garbage in it is a tenth of the start. The
-        # application goes on with it before any code of the user's runs.
-        gc.disable()
         from ipyrust.finder import QuickFinder
 
         with QuickFinder():
@@ -103,8 +103,9 @@ def main(extension: str = "") -> int | None:
 
 def _import_application() -> Callable[[_core.Kernel, Arguments], None]:
     from ipyrust.lazy import postponed
+    from ipyrust.patterns import known
 
-    with postponed():
+    with postponed(), known():
         from ipyrust.interrupts import interrupts
 
         interrupts.install()

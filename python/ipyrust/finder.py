@@ -1,8 +1,9 @@
 """Modules found and read with less ado, while the kernel imports IPython.
 
-Two hundred modules are imported at a start. Python asks the disk some ten times for each, and half
-of that in Python code. Here a directory is listed once, and a module's cached bytecode is read in
-one go. What comes out is what Python's own finder makes: the same spec, with the same loader.
+Two hundred modules are imported at a start, and up to fifty more for a first traceback. Python asks
+the disk some ten times for each, and half of that in Python code. Here a directory is listed once,
+and a module's cached bytecode is read in one go. What comes out is what Python's own finder makes:
+the same spec, with the same loader.
 
 It knows plain files in plain directories and leaves all else to Python's own finder, which stands
 behind it: extension modules, archives, namespace packages, directories that somebody else's hooks
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
+from _thread import get_ident
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     FileFinder,
@@ -21,7 +23,7 @@ from importlib.machinery import (
     PathFinder,
     SourceFileLoader,
 )
-from importlib.util import MAGIC_NUMBER, spec_from_file_location
+from importlib.util import MAGIC_NUMBER
 
 from ipyrust._core import cached_code
 
@@ -38,10 +40,11 @@ OTHER_SUFFIXES = (*EXTENSION_SUFFIXES, ".pyc")
 
 
 class QuickFinder:
-    """Finds modules within a `with` block: before Python's finder of files, behind all others."""
+    """Finds modules for this thread in a block: before Python's finder of files, behind others."""
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str] | set[str]] = {}
+        self._thread = get_ident()
 
     def __enter__(self) -> None:
         if is_ordinary():
@@ -52,6 +55,8 @@ class QuickFinder:
             sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if get_ident() != self._thread:
+            return None
         tail = name.rpartition(".")[2]
         for entry in sys.path if path is None else path:
             names = self._listed(entry)
@@ -116,26 +121,29 @@ def _names(entry: object) -> frozenset[str] | set[str] | None:
         return None
 
 
-def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> ModuleSpec | None:
+def _spec(name: str, directory: str, tail: str, locations: list[str] | None) -> ModuleSpec:
     source = f"{directory}/{tail}.py"
-    spec = spec_from_file_location(
-        name, source, loader=_QUICK, submodule_search_locations=locations
-    )
-    if spec is not None:
-        spec.cached = f"{directory}/__pycache__/{tail}{CACHED}"
+    spec = ModuleSpec(name, _QUICK, origin=source)
+    spec.submodule_search_locations = locations
+    spec.has_location = True
+    spec.cached = f"{directory}/__pycache__/{tail}{CACHED}"
     return spec
 
 
-class _QuickLoader:
+class QuickLoader:
     """Runs a module's cached code as `SourceFileLoader` does, which is then the module's loader."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
 
+    def like_python(self, spec: Any) -> SourceFileLoader:
+        """The loader that Python would have made."""
+        return SourceFileLoader(spec.name, spec.origin)
+
     def exec_module(self, module: ModuleType) -> None:
         spec: Any = module.__spec__
         source = spec.origin
-        loader = spec.loader = module.__loader__ = SourceFileLoader(spec.name, source)
+        loader = spec.loader = module.__loader__ = self.like_python(spec)
         code: Any = cached_code(source, spec.cached, MAGIC_NUMBER)
         if code is None:
             loader.exec_module(module)
@@ -146,4 +154,4 @@ class _QuickLoader:
         exec(code, module.__dict__)
 
 
-_QUICK: Any = _QuickLoader()
+_QUICK: Any = QuickLoader()

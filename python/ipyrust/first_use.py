@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Type
+from traitlets.config.loader import Config
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -112,6 +113,11 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
         self._highlighting_due = False
         super().__init__(**kwargs)
 
+    def _find_my_config(self, config: Config) -> Any:
+        # Each of the shell's parts asks for this at its own start, to look in it for itself.
+        names = [base.__name__ for base in type(self).__mro__]
+        return Config() if _sections(config).isdisjoint(names) else super()._find_my_config(config)
+
     @property
     def configurables(self) -> list[Any]:
         """What `%config` offers; the completer is one of them."""
@@ -173,3 +179,13 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
             super().init_pdb()
         else:
             self._call_pdb = False  # What IPython does, without the traceback handlers.
+
+
+def _sections(config: Config) -> set[str]:
+    """The names of all sections of a configuration, however deep."""
+    names = set()
+    for name, value in config.items():
+        if isinstance(value, Config):
+            names.add(name)
+            names |= _sections(value)
+    return names

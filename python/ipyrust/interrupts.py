@@ -45,16 +45,14 @@ A signal handler that a cell installs is obeyed while the cell runs and replaced
 
 from __future__ import annotations
 
+# What `signal` puts around it makes enumerations, which costs the start and every cell.
+import _signal as signal  # type: ignore[import-not-found]
 import _thread
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import time
-
-# `signal.getsignal` makes an enumeration of it, which costs every cell more than all else here.
-from _signal import getsignal  # type: ignore[import-not-found]
 from collections.abc import Awaitable, Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
@@ -192,7 +190,7 @@ class Interrupts:
         while cell.cancels and uncancel is not None:
             uncancel()
             cell.cancels -= 1
-        if getsignal(signal.SIGINT) != self._handler:
+        if signal.getsignal(signal.SIGINT) != self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
     # Signals that nobody handles.

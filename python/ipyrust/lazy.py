@@ -5,7 +5,8 @@ While the kernel imports IPython, `postponed` answers for a short list of module
 anybody and from any thread, runs it; from then on it is a module like any other. The list holds
 modules that others import whole (`import ssl`) and use within functions; a name that is taken out
 of a module (`from ssl import SSLError`) loads it at once, so a wrong entry costs nothing but its
-own use. When the kernel is ready, imports are Python's again.
+own use. When the kernel is ready, imports are Python's again, but for what tracebacks are made with
+(`traceback_modules`).
 
 Nothing here knows of IPython's inside but `logging.config`, out of which traitlets takes one
 function that a kernel never calls.
@@ -15,13 +16,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from _thread import RLock
-from collections.abc import Callable, Iterator
+from _thread import RLock, get_ident
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
+
+from ipyrust.finder import QuickFinder, QuickLoader
+
+# By module and name: what makes the value that is lent.
+Lent = Mapping[str, Mapping[str, Callable[[], Any]]]
 
 NAMES = frozenset(
     (
@@ -40,6 +46,7 @@ NAMES = frozenset(
         "pprint",
         "shlex",
         "shutil",
+        "signal",
         "tempfile",
         "urllib.parse",
         "uuid",
@@ -54,6 +61,10 @@ NAMES = frozenset(
         "IPython.core.page",
         "IPython.utils.PyColorize",
         "IPython.display",
+        # Our own, for questions and errors.
+        "ipyrust.completion",
+        "ipyrust.inspection",
+        "ipyrust.tracebacks",
     )
 )
 
@@ -81,7 +92,7 @@ def _taken(module: str, name: str) -> Any:
 
 # Names that are taken out of these while they are postponed, and what there is under them without
 # loading the rest: for IPython and asyncio alone, in whose hands they lead to the same.
-BORROWED: dict[str, dict[str, Callable[[], Any]]] = {
+BORROWED: Lent = {
     "IPython.display": _of("IPython.core.display_functions", "display"),
     # Are they there, in defaults, in annotations.
     "socket": _of(
@@ -104,29 +115,58 @@ _KNOWN = frozenset(
 )
 
 
-# Whether it is the kernel itself that imports.
-_lending = False
+# By thread: what is lent to it for a moment, and to which package only, if not to all.
+_lent: dict[int, tuple[Lent, str]] = {}
+_NOTHING: tuple[Lent, str] = ({}, "")
 
 
 @contextlib.contextmanager
 def postponed() -> Iterator[None]:
     """Within this block, imports of the modules in `NAMES` are postponed."""
-    global _lending
-    finder = _Finder()
-    sys.meta_path.insert(0, finder)
     logging_config = _stand_in_for_logging_config()
-    _lending = True
     try:
-        yield
-        for name in NAMES:
-            # IPython imports some of them within functions that run at every start.
-            with contextlib.suppress(ImportError):
-                import_module(name)
+        with postponing(NAMES, BORROWED):
+            yield
+            for name in NAMES:
+                # IPython imports some of them within functions that run at every start.
+                with contextlib.suppress(ImportError):
+                    import_module(name)
     finally:
-        _lending = False
-        sys.meta_path.remove(finder)
         if sys.modules.get("logging.config") is logging_config:
             del sys.modules["logging.config"]
+
+
+@contextlib.contextmanager
+def postponing(names: frozenset[str], lent: Lent) -> Iterator[None]:
+    """Within this block, imports of these modules by this thread are postponed."""
+    finder = _Finder(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        with lending(lent):
+            yield
+    finally:
+        with contextlib.suppress(ValueError):  # Somebody may have made a list of their own.
+            sys.meta_path.remove(finder)
+
+
+@contextlib.contextmanager
+def lending(lent: Lent, only_to: str = "") -> Iterator[None]:
+    """Within this block, these names are lent to this thread while their modules are postponed."""
+    thread = get_ident()
+    before = _lent.get(thread)
+    _lent[thread] = lent, only_to
+    try:
+        yield
+    finally:
+        if before is None:
+            del _lent[thread]
+        else:
+            _lent[thread] = before
+
+
+def is_postponed(module: ModuleType | None) -> bool:
+    """Whether the code of this module has not run yet."""
+    return isinstance(module, _Postponed)
 
 
 def when_loaded(module: ModuleType, change: Callable[[], None]) -> None:
@@ -140,12 +180,21 @@ def when_loaded(module: ModuleType, change: Callable[[], None]) -> None:
 class _Finder:
     """Finds the modules of the list where Python does, and has them loaded later."""
 
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._thread = get_ident()
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name not in NAMES:
+        if name not in self._names or get_ident() != self._thread:
             return None
         if name == "ssl" and PathFinder.find_spec("_ssl") is None:
             return None  # A Python without it says so at the import.
-        spec = PathFinder.find_spec(name, path, target)
+        spec = None
+        for finder in sys.meta_path:
+            if isinstance(finder, QuickFinder):
+                spec = finder.find_spec(name, path, target)
+        if spec is None:
+            spec = PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
             return None
         spec.loader_state = _State(spec.loader)
@@ -173,7 +222,10 @@ class _Postponing:
     def exec_module(self, module: ModuleType) -> None:
         spec = module.__spec__
         assert spec is not None  # The import system has set it just now.
-        spec.loader = module.__loader__ = spec.loader_state.loader
+        loader = spec.loader_state.loader
+        if isinstance(loader, QuickLoader):
+            loader = loader.like_python(spec)
+        spec.loader = module.__loader__ = loader
         module.__class__ = _Postponed
 
 
@@ -199,9 +251,15 @@ class _Postponed(ModuleType):
 
 
 def _borrowed(module: ModuleType, name: str) -> Any:
-    lend = BORROWED.get(module.__name__, {}).get(name)
-    if lend is None or not _lending or type(module) is not _Postponed:
+    lent, only_to = _lent.get(get_ident(), _NOTHING)
+    lend = lent.get(module.__name__, {}).get(name)
+    if lend is None or type(module) is not _Postponed:
         return None
+    if only_to:
+        # It is our caller's caller that looks at the module.
+        borrower = sys._getframe(2).f_globals.get("__name__")
+        if str(borrower).partition(".")[0] != only_to:
+            return None
     try:
         return lend()
     except (AttributeError, ImportError):

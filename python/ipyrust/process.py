@@ -8,12 +8,12 @@ time.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]
 import _thread
 import atexit
 import contextlib
 import faulthandler
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable

@@ -14,28 +14,32 @@ from functools import lru_cache, wraps
 from types import ModuleType, TracebackType
 from typing import Any
 
+from ipyrust import lazy, traceback_modules
 from ipyrust.debugger.cells import is_cell_file
 
-_remembered = False
 # What `inspect` keeps: the modules' names by the paths of their files.
 _modules: dict[str, str] = inspect.modulesbyfile
 
 
 def remember() -> None:
     """Let IPython's formatters of tracebacks do so; before the first error is shown."""
+    traceback_modules.load()
     from IPython.core.ultratb import VerboseTB
 
     if hasattr(VerboseTB.get_records, "__wrapped__"):
         return
+    _remember_colours()
     original = VerboseTB.get_records
 
     @wraps(original)
     def get_records(self: Any, traceback: Any, *arguments: Any, **options: Any) -> Any:
-        _remember_colours()
         name_modules(traceback)
         return original(self, traceback, *arguments, **options)
 
     VerboseTB.get_records = get_records
+    VerboseTB.format_exception_as_a_whole = traceback_modules.without_stack_data(
+        VerboseTB.format_exception_as_a_whole
+    )
 
 
 def name_modules(traceback: TracebackType | None) -> None:
@@ -55,16 +59,20 @@ def name_modules(traceback: TracebackType | None) -> None:
 
 
 def _remember_colours() -> None:
-    global _remembered
-    if _remembered:
-        return
-    _remembered = True
-    import stack_data
     from pygments.formatters.terminal256 import Terminal256Formatter  # type: ignore[import-untyped]
 
-    made: Any = stack_data
-    made.style_with_executing_node = lru_cache(maxsize=8)(made.style_with_executing_node)
     Terminal256Formatter._setup_styles = remembering(Terminal256Formatter._setup_styles)
+    Terminal256Formatter._build_color_table = remembering_table(
+        Terminal256Formatter._build_color_table
+    )
+    stack_data = sys.modules.get("stack_data")
+    if stack_data is not None:
+        lazy.when_loaded(stack_data, _remember_styles)
+
+
+def _remember_styles() -> None:
+    made: Any = sys.modules["stack_data"]
+    made.style_with_executing_node = lru_cache(maxsize=8)(made.style_with_executing_node)
 
 
 def remembering(set_up: Any) -> Any:
@@ -86,3 +94,20 @@ def remembering(set_up: Any) -> Any:
         self.style_string = dict(known[key])
 
     return set_up_styles
+
+
+def remembering_table(build: Any) -> Any:
+    """The method that lists a terminal's colours, which are always the same."""
+    known: list[tuple[int, int, int]] = []
+
+    @wraps(build)
+    def build_color_table(self: Any) -> None:
+        is_new = not self.xterm_colors
+        if known and is_new:
+            self.xterm_colors.extend(known)
+            return
+        build(self)
+        if is_new:
+            known[:] = self.xterm_colors
+
+    return build_color_table

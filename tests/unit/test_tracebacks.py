@@ -43,9 +43,11 @@ def as_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def original() -> Iterator[Any]:
     """IPython's method, whatever has been put around it."""
-    method = VerboseTB.get_records
-    yield getattr(method, "__wrapped__", method)
-    VerboseTB.get_records = method
+    methods = VerboseTB.get_records, VerboseTB.format_exception_as_a_whole
+    alone = [getattr(method, "__wrapped__", method) for method in methods]
+    VerboseTB.get_records, VerboseTB.format_exception_as_a_whole = alone
+    yield alone[0]
+    VerboseTB.get_records, VerboseTB.format_exception_as_a_whole = methods
 
 
 def caught(call: str) -> tuple[type[BaseException], BaseException, TracebackType]:
@@ -76,7 +78,6 @@ def _takes_a_theme() -> bool:
 @pytest.mark.parametrize("theme", ["linux", "nocolor"])
 def test_the_text_is_the_same(call: str, theme: str, original: Any) -> None:
     theme = theme if _takes_a_theme() else {"linux": "Linux", "nocolor": "NoColor"}[theme]
-    VerboseTB.get_records = original
     error = caught(call)
     alone = written(error, theme)
     inspect.modulesbyfile.clear()  # type: ignore[attr-defined]
@@ -109,6 +110,28 @@ def test_a_style_is_set_up_once_and_for_each_of_them() -> None:
         method(formatter)
         assert formatter.style_string == {style.__name__: ("on", "off")}
     assert set_up == [first, second, other, other]
+
+
+def test_a_table_of_colours_is_made_once() -> None:
+    made = []
+
+    class Formatter:
+        def __init__(self) -> None:
+            self.xterm_colors: list[Any] = []
+
+        def build(self) -> None:
+            made.append(self)
+            self.xterm_colors += [(0, 0, 0), (1, 2, 3)]
+
+    build = tracebacks.remembering_table(Formatter.build)
+    first, second, filled = Formatter(), Formatter(), Formatter()
+    filled.xterm_colors.append((9, 9, 9))
+    for formatter in (filled, first, second):
+        build(formatter)
+    assert made == [filled, first]
+    assert first.xterm_colors == second.xterm_colors == [(0, 0, 0), (1, 2, 3)]
+    assert first.xterm_colors is not second.xterm_colors
+    assert filled.xterm_colors == [(9, 9, 9), (0, 0, 0), (1, 2, 3)]
 
 
 def test_the_module_of_a_frame_is_the_one_that_inspect_finds() -> None:

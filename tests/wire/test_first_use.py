@@ -46,6 +46,18 @@ def test_modules_are_what_they_are_everywhere(client: Client) -> None:
     assert value(client, code) == expected
 
 
+def test_signals_are_enumerations_everywhere(client: Client) -> None:
+    code = (
+        "import os, signal\n"
+        "seen = []\n"
+        "before = signal.signal(signal.SIGUSR2, lambda number, frame: seen.append(number))\n"
+        "os.kill(os.getpid(), signal.SIGUSR2)\n"
+        "(signal.SIGUSR2.name, before is signal.SIG_DFL, seen == [signal.SIGUSR2],"
+        " signal.Signals(2).name, signal.SIGTERM in signal.valid_signals())"
+    )
+    assert value(client, code) == ("SIGUSR2", True, True, "SIGINT", True)
+
+
 def test_names_are_what_they_are_everywhere(client: Client) -> None:
     code = (
         "import asyncio, enum, inspect, pathlib, socket, subprocess\n"
