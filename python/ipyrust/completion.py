@@ -1,7 +1,7 @@
 """Completion: what a client asks while a person types.
 
 jedi reads the stubs of Python's own library before its first answer, which takes seconds where its
-cache is empty. It does so on a thread of its own; who asks meanwhile is answered without jedi.
+cache is empty. Then it does so on a thread of its own; who asks meanwhile is answered without it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 TYPES_KEY = "_jupyter_types_experimental"  # The specification's name for what JupyterLab reads.
 
-# Seconds that the first question waits for jedi: about what it takes where the cache is filled.
-JEDI_PATIENCE = 0.3
-
 _quick: dict[int, IPCompleter] = {}
 
 
@@ -36,6 +33,8 @@ def complete(
     if cursor_position is None:
         cursor_position = len(code)
     completer = _quick_completer(shell) if quick else shell.Completer
+    if completer.use_jedi:
+        completion_cache.keep_whole()
     accept_provisional()
     read_signatures_directly()
     found = list(rectify_completions(code, completer.completions(code, cursor_position)))
@@ -61,14 +60,14 @@ def complete(
 
 
 class _Jedi(threading.Thread):
-    """Has jedi read what it needs for any answer."""
+    """Has jedi read, into its empty cache, what it needs for any answer."""
 
     def __init__(self) -> None:
         super().__init__(name="ipyrust-jedi", daemon=True)
         # As the debugger's own threads: it is never stopped nor shown.
         self.pydev_do_not_trace = True
         self.is_pydev_daemon_thread = True
-        self._done = threading.Event()
+        self.is_done = False
 
     def run(self) -> None:
         # In a namespace of its own: nothing of the user's is touched while cells run.
@@ -80,37 +79,35 @@ class _Jedi(threading.Thread):
                 for found in jedi.Interpreter("prin", [{}]).complete(1, 4):
                     if found.type == "function":
                         found.get_signatures()
-        self._done.set()
-
-    def is_ready(self, patience: float) -> bool:
-        return self._done.is_set() or self._done.wait(patience)
+        self.is_done = True
 
 
 _jedi: _Jedi | None = None
+# Whether the cache has been found filled.
+_filled = False
 
 
 def jedi_is_ready(shell: ZMQInteractiveShell) -> bool:
-    """Whether jedi can be asked without a wait; the first question gives it a moment.
+    """Whether jedi answers as it always does; else `make_jedi_ready` is to be called.
 
-    Not where its cache is empty: then a moment is not enough, and the answer that does without
-    jedi is there at once, if `make_jedi_ready` is called after it.
+    Not before it has read what its empty cache lacks: the answer that does without jedi is there
+    at once. From a filled one it reads within a moment.
     """
+    global _filled
     if not shell.Completer.use_jedi:
         return True
     if _jedi is not None:
-        return _jedi.is_ready(0)
-    if completion_cache.is_empty():
-        return False
-    return make_jedi_ready().is_ready(JEDI_PATIENCE)
+        return _jedi.is_done
+    _filled = _filled or not completion_cache.lacks_builtins()
+    return _filled
 
 
-def make_jedi_ready() -> _Jedi:
+def make_jedi_ready() -> None:
     """Let jedi read what it needs, beside whatever else goes on."""
     global _jedi
     if _jedi is None:
         _jedi = _Jedi()
         _jedi.start()
-    return _jedi
 
 
 def _quick_completer(shell: ZMQInteractiveShell) -> IPCompleter:

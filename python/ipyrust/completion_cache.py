@@ -5,7 +5,8 @@ kernel that ends meanwhile, as one that is restarted does, leaves a part of it t
 on no kernel of this user completes anything: jedi fails at the file each time. Here a file is
 written beside its place and moved there when it is whole; what cannot be read is written anew.
 
-Whether the cache holds anything is asked before jedi is imported, which itself takes a while.
+Whether the cache holds what the first completion needs is asked before jedi is imported, which
+itself takes a while.
 """
 
 from __future__ import annotations
@@ -19,23 +20,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+# Where in jedi what Python's builtins are stands, in its versions.
+_BUILTINS = tuple(
+    f"third_party/typeshed/stdlib/{folder}builtins.pyi" for folder in ("", "3/", "2and3/")
+)
 
-def is_empty() -> bool:
-    """Whether jedi has kept nothing yet for this Python; not if it cannot be told."""
+
+def lacks_builtins() -> bool:
+    """Whether jedi will have to read what Python's builtins are, which takes a second and more.
+
+    No where it cannot be told. The cache goes by paths: each environment fills a part of its own.
+    """
+    import hashlib
+
     try:
-        settings = sys.modules.get("jedi.settings") or _settings()
-        folders = Path(settings.cache_directory).glob(_folders())
-        return not any(True for folder in folders for _ in folder.glob("*.pkl"))
+        jedi = _package()
+        settings = sys.modules.get("jedi.settings") or _settings(jedi)
+        path = next(path for path in map(jedi.joinpath, _BUILTINS) if path.is_file())
+        name = hashlib.sha256(os.fspath(path).encode()).hexdigest()
+        cached = Path(settings.cache_directory).glob(f"{_folders()}/*-{name}.pkl")
+        return not any(True for _ in cached)
     except Exception:
         return False
 
 
-def _settings() -> Any:
-    """jedi's settings without jedi: they depend on nothing of it."""
+def _package() -> Path:
     package = importlib.util.find_spec("jedi")
     if package is None or not package.submodule_search_locations:
         raise ImportError("there is no jedi")
-    path = Path(package.submodule_search_locations[0]) / "settings.py"
+    return Path(package.submodule_search_locations[0])
+
+
+def _settings(jedi: Path) -> Any:
+    """jedi's settings without jedi: they depend on nothing of it."""
+    path = jedi / "settings.py"
     specification = importlib.util.spec_from_file_location("ipyrust.jedi_settings", path)
     if specification is None or specification.loader is None:
         raise ImportError(f"{path} cannot be loaded")

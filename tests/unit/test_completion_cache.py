@@ -63,19 +63,22 @@ def test_a_file_that_is_not_finished_is_not_there(
     assert len(parse(module)) == 1
 
 
-def test_an_empty_cache_is_known_before_jedi_is_imported(
+def test_what_the_cache_lacks_is_known_before_jedi_is_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    def ask(also: str = "") -> str:
-        code = f"import sys\nfrom ipyrust.completion_cache import is_empty\nprint(is_empty()){also}"
-        return subprocess.check_output([sys.executable, "-c", code], text=True)
+    def lacks(code: str = "") -> bool:
+        """Whether it does once the code, which alone imports jedi, has run in another process."""
+        code += "\nimport sys\nbefore = 'jedi' in sys.modules"
+        code += "\nfrom ipyrust.completion_cache import lacks_builtins\nprint(lacks_builtins())"
+        code += "\nassert ('jedi' in sys.modules) == before"
+        output = subprocess.check_output([sys.executable, "-c", code], text=True)
+        return output == "True\n"
 
-    assert ask("\nprint('jedi' in sys.modules)") == "True\nFalse\n"
-    filled = ask(
-        "\nimport jedi\njedi.Script('import this; this.').complete(1, 18)\nprint(is_empty())"
-    )
-    assert filled == "True\nFalse\n"
-    assert ask() == "False\n"
+    assert lacks()
+    # Another module is not what every completion needs.
+    assert lacks("import jedi\njedi.Script('import this; this.').complete(1, 18)")
+    assert not lacks("import jedi\njedi.Script('prin').complete(1, 4)")
+    assert not lacks()

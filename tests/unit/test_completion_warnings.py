@@ -39,7 +39,7 @@ def test_getting_jedi_ready_changes_no_filter_and_leaves_jedi_as_it_was(
 
     jedi = completion._Jedi()
     jedi.run()
-    assert jedi.is_ready(0)
+    assert jedi.is_done
     assert changes == []
     assert access.warnings is warnings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,14 +67,32 @@ def test_completion_of_attributes_and_magics(client: Client) -> None:
 
 
 @pytest.mark.ipykernel_differs("the first answer waits for jedi")
-def test_the_first_answer_does_not_wait_for_jedi(start_kernel: StartKernel) -> None:
-    client = start_kernel().client()
+def test_the_first_answer_does_not_wait_for_jedi_to_fill_its_cache(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    client = start_kernel(environment={"XDG_CACHE_HOME": str(tmp_path)}).client()
     # A jedi that never becomes ready.
     client.run("import jedi, threading; jedi.Interpreter = lambda *_: threading.Event().wait()")
     client.run("alphabetical_order = 1")
     reply = client.request("complete_request", {"code": "alphabetical_", "cursor_pos": 13})
     assert reply.content["matches"] == ["alphabetical_order"]
     assert reply.metadata["ipyrust"] == {"partial": True}
+
+
+def test_the_first_answer_is_jedis_where_its_cache_is_filled(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    for first in (True, False):
+        kernel = start_kernel(environment={"XDG_CACHE_HOME": str(tmp_path)})
+        client = kernel.client()
+        client.run("def alphabetical_function(a): pass")
+        if first:
+            complete_in_full(client, "alphabetical_f")
+        else:
+            reply = client.request("complete_request", {"code": "alphabetical_f", "cursor_pos": 14})
+            assert "ipyrust" not in reply.metadata
+            (found,) = reply.content["metadata"]["_jupyter_types_experimental"]
+            assert (found["type"], found["signature"]) == ("function", "(a)")
 
 
 def test_nothing_to_complete(client: Client) -> None:
