@@ -67,8 +67,9 @@ impl Idle {
                 .filter(|(descriptor, _)| !self.shell.is(*descriptor))
                 .collect();
             let requests = events.len() < told;
+            let over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
             // What was read may be for a queue that this epoll watches.
-            if !(requests && self.read() && events.is_empty()) {
+            if !(requests && self.read() && events.is_empty()) || over() {
                 return Ok(events);
             }
         }
