@@ -253,11 +253,9 @@ impl IoPub {
         }
     }
 
-    /// `status: starting`, once in the kernel's life.
-    pub(crate) fn starting(&self) {
-        let status = self.status(ExecutionState::Starting, None);
-        self.0.outbox.push(status);
-        self.0.outbox.wake.notify(false);
+    /// What statuses are published under.
+    pub(crate) fn status_topic(&self) -> Bytes {
+        self.0.status_topic.clone()
     }
 
     /// Pushes something of this parent's after all its text. What is not urgent

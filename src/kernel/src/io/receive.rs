@@ -3,7 +3,7 @@
 use super::Io;
 use super::send::send_frames;
 use crate::polled::Polled;
-use crate::protocol::{Channel, IopubWelcome, MessageType, RawJson};
+use crate::protocol::{Channel, ExecutionState, IopubWelcome, MessageType, RawJson};
 use bytes::Bytes;
 
 /// How many messages are taken from a socket before the others get their turn.
@@ -90,7 +90,10 @@ impl Io {
             self.publish_now(topic, MessageType::IopubWelcome, content);
             if !self.started {
                 self.started = true;
-                self.shared.iopub.starting();
+                // Past the outbox: a status may be about to be handed over, and this is the first.
+                let topic = self.shared.iopub.status_topic();
+                let starting = ExecutionState::Starting.content();
+                self.publish_now(topic, MessageType::Status, starting);
             }
             self.open_gate();
         }

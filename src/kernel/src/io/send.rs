@@ -168,7 +168,7 @@ impl Io {
         self.encoded = encoded;
     }
 
-    /// Publishes past the outbox what has no order to keep.
+    /// Publishes past the outbox what has no order to keep, or comes first.
     pub(super) fn publish_now(&mut self, topic: Bytes, kind: MessageType, content: RawJson) {
         let frames = self.encode(&[topic], Outbound::new(kind, content, None));
         self.publish(Blocked { frames, counted: 0 });
