@@ -136,11 +136,17 @@ impl IoPub {
 
     /// Keeps what is written to the stream from here on and wants to be recorded.
     pub fn begin_record(&self, name: StreamName) {
+        if forked() {
+            return;
+        }
         lock(&self.0.state).records[name as usize] = Some(Record::default());
     }
 
     /// The text since [`IoPub::begin_record`], or the end of it if it was long.
     pub fn end_record(&self, name: StreamName) -> String {
+        if forked() {
+            return String::new();
+        }
         let record = lock(&self.0.state).records[name as usize].take();
         record.map(Record::into_text).unwrap_or_default()
     }

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const ROLE: &str = "IPYRUST_TEST_KERNEL";
@@ -102,10 +103,43 @@ fn run_cell(iopub: &IoPub, request: &Request) {
             assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
             assert_eq!(status, 0);
         }
+        "forks" => {
+            let ended = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                // Holds the lock of IOPub most of the time, also while the process forks.
+                scope.spawn(|| {
+                    while !ended.load(Ordering::Relaxed) {
+                        iopub.begin_record(StreamName::Stderr);
+                    }
+                });
+                let statuses: Vec<i32> = (0..100).map(|_| record_in_fork(iopub)).collect();
+                ended.store(true, Ordering::Relaxed);
+                assert_eq!(statuses, [0; 100]);
+            });
+        }
         // A pipe holds 64 KB; somebody must read while this writes.
         "flood" => (0..10_000).for_each(|_| raw(&"0123456789".repeat(10))),
         other => panic!("no such cell: {other}"),
     }
+}
+
+/// The status of a child that records, as one does in which the cell that forked
+/// ends; it is killed where it waits.
+fn record_in_fork(iopub: &IoPub) -> i32 {
+    // SAFETY: the child only calls what a child may, and exits.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: has no conditions.
+        unsafe { libc::alarm(20) };
+        iopub.begin_record(StreamName::Stdout);
+        assert_eq!(iopub.end_record(StreamName::Stdout), "");
+        // SAFETY: as above.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: the pointer is to a local of the type waitpid writes.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    status
 }
 
 struct Process {
@@ -193,6 +227,12 @@ fn a_fork_writes_to_the_notebook_and_leaves_the_kernel_alone() {
     let mut process = Process::start("cells");
     assert_eq!(process.text("fork", "stdout"), "from the fork\n");
     assert_eq!(process.text("fork", "stdout"), "from the fork\n");
+}
+
+#[test]
+fn a_fork_waits_for_no_lock_that_a_thread_of_its_parent_holds() {
+    let mut process = Process::start("cells");
+    assert_eq!(process.output("forks"), []);
 }
 
 #[test]

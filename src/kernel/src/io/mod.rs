@@ -5,8 +5,9 @@
 //! language and never waits for it, nor for the network. `thread` says when.
 //!
 //! All of it stands behind one lock. A thread of the language that has ended a
-//! small request finds the sockets free most of the time and sends by itself:
-//! the I/O thread need not wake up for that.
+//! small request finds the sockets free most of the time and sends by itself,
+//! and one that waits reads requests itself (see `idle`): the I/O thread need not
+//! wake up for that.
 
 mod header;
 #[cfg(target_os = "linux")]
