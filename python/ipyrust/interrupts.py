@@ -29,8 +29,11 @@ The life of a cell, and what becomes of an interrupt in each part of it:
 Two kinds of code swallow what is raised in them: destructors and callbacks of C code (Python prints
 "Exception ignored in" and goes on), and the debugger's tracing functions (which stop tracing). What
 the first kind swallows arrives at `sys.unraisablehook`; the second kind is seen on the stack and
-nothing is raised. In both cases the cell is *owed* an interrupt: a helper thread sends the signal
-again, every few milliseconds, until it was raised in code that can take it or the cell has ended.
+nothing is raised. A third kind would leave a lock taken for ever: the functions in Python's library
+that take or release one for a `with`, a `threading.Event` for its own (`_LOCK_CODES`). Nothing is
+raised there either, but where one of them waits for the lock. In all three cases the cell is *owed*
+an interrupt: a helper thread sends the signal again, every few milliseconds, until it was raised in
+code that can take it or the cell has ended.
 
 There is one way past all this, and it is CPython's: a signal that arrives after the last look for
 signals and before a system call begins does not end that call (`time.sleep` sleeps on). Python
@@ -50,8 +53,10 @@ import _signal as signal  # type: ignore[import-not-found]
 import _thread
 import asyncio
 import contextlib
+import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from types import CodeType, FrameType, TracebackType
@@ -66,6 +71,9 @@ NUDGE_SLOWEST = 1.0  # While C code computes, for which there is no way to be in
 NUDGE = signal.SIGURG  # Ignored by default, and nearly nobody uses it.
 RESEND_FIRST = 0.002  # Seconds; long enough for a destructor or a tracing function to return.
 RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hours.
+# How often in one call of a function that takes a lock, until it is believed to wait for it: Python
+# looks for signals between a few steps of such a call, once in each, and where it waits.
+LOCK_LOOKS = 5
 
 
 class Cell:
@@ -97,6 +105,8 @@ class Interrupts:
         self._wakeup_write = -1
         self._handled = 0
         self._unhandled = -1  # What `_handled` was when a signal was seen that was not.
+        # The call that takes a lock in which the last interrupt landed, and how many have.
+        self._locking: tuple[FrameType | None, int] = (None, 0)
         self._handler = self._on_signal
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
@@ -165,6 +175,7 @@ class Interrupts:
             return
         cell.started = True
         if cell.came:
+            cell.owed = False
             raise KeyboardInterrupt
 
     def is_cancelled(self) -> bool:
@@ -185,6 +196,7 @@ class Interrupts:
         self.cell = None
         cell.owed = False
         self._resending = False
+        self._locking = (None, 0)
         # A task that was cancelled and goes on says so, or its next timeout misbehaves.
         uncancel = getattr(cell.task, "uncancel", None)  # Python 3.11.
         while cell.cancels and uncancel is not None:
@@ -248,6 +260,9 @@ class Interrupts:
         if resent and not cell.owed:
             return  # Raised already, between the sender's question and its signal.
         again, cell.came = cell.came, True
+        if place == _CELL and self._would_stay_locked(frame):
+            self._owe(cell)
+            return
         if place == _CELL:
             cell.owed = cell.asked = False
             raise KeyboardInterrupt
@@ -265,6 +280,13 @@ class Interrupts:
             cell.loop.call_soon_threadsafe(self._cancel, cell)
         if place in (_REGION, _CALLBACK) or (place == _WAIT and again):
             raise KeyboardInterrupt
+
+    def _would_stay_locked(self, frame: FrameType | None) -> bool:
+        if not handles_lock(frame):
+            return False
+        before, looks = self._locking
+        self._locking = frame, looks + 1 if before is frame else 1
+        return self._locking[1] <= LOCK_LOOKS
 
     def _cancel(self, cell: Cell) -> None:
         if self.cell is cell and cell.task is not None and cell.asked:
@@ -312,6 +334,16 @@ _WAIT_CODE: CodeType = Interrupts.waiting.__code__
 _CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
 _HANDLER_CODES = frozenset((Interrupts._on_signal.__code__, Interrupts.before_code.__code__))
 _HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
+_LOCK_CODES = frozenset(
+    getattr(owner, name).__code__
+    for owner, names in (
+        (threading.Condition, ("__enter__", "__exit__", "_acquire_restore", "_release_save")),
+        (logging.Handler, ("acquire", "release")),
+        (logging, ("_acquireLock", "_releaseLock")),  # Until Python 3.12.
+    )
+    for name in names
+    if hasattr(owner, name)
+)
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
 _OURS = os.path.dirname(__file__) + os.sep
 
@@ -336,6 +368,11 @@ def _place(frame: FrameType | None) -> int:
         foreign = foreign or not _is_bookkeeping(code)
         frame = frame.f_back
     return _OUTSIDE
+
+
+def handles_lock(frame: FrameType | None) -> bool:
+    """Whether what is raised here would leave a lock taken that nobody releases."""
+    return frame is not None and frame.f_code in _LOCK_CODES
 
 
 def _is_in_cell(frame: FrameType | None) -> bool:

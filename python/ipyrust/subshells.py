@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyrust import execution, serve
 from ipyrust.debugger.cells import is_cell_file
-from ipyrust.interrupts import interrupts
+from ipyrust.interrupts import handles_lock, interrupts
 
 if TYPE_CHECKING:
     from ipyrust._core import RequestQueue
@@ -152,7 +152,9 @@ class Subshell:
         done: list[bool] = []
         while self.cell == cell and not done:
             # From here to the exception no other Python code runs: what is seen is what is hit.
-            place = _place(sys._current_frames().get(self.thread.ident or 0))
+            frame = sys._current_frames().get(self.thread.ident or 0)
+            # Where it waits for the lock it could not be interrupted, either.
+            place = _ELSEWHERE if handles_lock(frame) else _place(frame)
             if place == _IN_CELL:
                 if asked is not None:
                     asked.cancel()

@@ -293,6 +293,18 @@ def test_an_interrupt_of_a_subshells_cell_comes_once(subshell: Subshell) -> None
     assert cell.wait().result == "'once'"
 
 
+@pytest.mark.ipykernel_differs("interrupts do not reach subshells")
+def test_an_interrupt_of_a_subshells_cell_leaves_no_lock_taken(subshell: Subshell) -> None:
+    client = subshell.client
+    client.run("import threading\nlock = threading.Condition(threading.Lock())")
+    for _ in range(20):
+        code = "print('busy')\nwhile True:\n    with lock: pass"
+        cell = client.execute(code, header=subshell.header).wait_for_text("busy")
+        interrupt(client)
+        assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+        assert client.run("lock.acquire(blocking=False) and not lock.release()").result == "True"
+
+
 @pytest.mark.ipyrust_only("ipykernel waits for the cell, for ever")
 @pytest.mark.parametrize(
     "wait", ["while True: pass", "import asyncio\nawait asyncio.Event().wait()", "input()"]

@@ -232,6 +232,48 @@ def test_a_cell_may_have_its_own_handler_of_the_signal(kernel: Kernel, client: C
     assert cell.wait().status == "error"
 
 
+# Who takes a lock by functions of Python, and releases it so: what interrupts one of them would
+# leave the lock taken.
+TAKE_A_LOCK = {
+    "Condition": ("lock = threading.Condition(threading.Lock())", "with lock: pass"),
+    "logging": (
+        "class Handler(logging.Handler):\n    def emit(self, record): pass\n"
+        "handler = Handler()\nlock = handler.lock\nrecord = logging.makeLogRecord({})",
+        "handler.handle(record)",
+    ),
+}
+# By another thread, since the one that has taken it may be let in again.
+LOOK = """\
+free = []
+def look():
+    if lock.acquire(blocking=False):
+        free.append(True)
+        lock.release()
+looks = threading.Thread(target=look)
+looks.start()
+looks.join()
+free"""
+
+
+@pytest.mark.ipykernel_differs("who wants the lock next waits for ever")
+@pytest.mark.parametrize("name", TAKE_A_LOCK)
+def test_an_interrupt_leaves_no_lock_taken(client: Client, interrupt: Interrupt, name: str) -> None:
+    make, use = TAKE_A_LOCK[name]
+    client.run(f"import logging, threading\n{make}")
+    for _ in range(20):
+        cell = client.execute(f"print('begun')\nwhile True:\n    {use}").wait_for_text("begun")
+        interrupt()
+        assert cell.wait().status == "error"
+        assert client.run(LOOK).result == "[True]"
+
+
+def test_an_interrupt_ends_a_wait_for_a_lock(client: Client, interrupt: Interrupt) -> None:
+    code = "taken = threading.Condition(threading.Lock())\ntaken.acquire()\nwith taken: pass"
+    cell = client.execute(BEGIN + code).wait_for_text("begun")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
 def test_an_interrupt_leaves_background_tasks_alone(client: Client, interrupt: Interrupt) -> None:
     client.run(
         "import asyncio\n"
