@@ -28,6 +28,11 @@ def inner():
 inner()"""
 
 
+def button(element: Locator) -> Locator:
+    """What a click has to reach: within JupyterLab's element, and enabled a little after it."""
+    return element.locator("button")
+
+
 class Panel:
     """The debugger's side panel, and the marks beside a cell's lines."""
 
@@ -38,13 +43,14 @@ class Panel:
         self.variables = self.page.locator(".jp-DebuggerVariables")
 
     def switch_on(self) -> None:
-        self.page.locator(".jp-DebuggerBugButton").first.click()
+        button(self.page.locator(".jp-DebuggerBugButton").first).click()
         expect(self.page.locator(".jp-DebuggerSidebar-body")).to_be_visible()
         expect(self.command("continue")).to_be_visible()
 
     def command(self, name: str) -> Locator:
         """A button of the panel."""
-        return self.page.locator(f'.jp-DebuggerSidebar-body [data-command="debugger:{name}"]').first
+        toolbar = self.page.locator(".jp-DebuggerSidebar-body")
+        return button(toolbar.locator(f'[data-command="debugger:{name}"]').first)
 
     def break_at(self, cell: int, line: int) -> None:
         gutter = self.notebook.cell(cell).locator(".cm-breakpoint-gutter .cm-gutterElement")
