@@ -338,7 +338,8 @@ _LOCK_CODES = frozenset(
     getattr(owner, name).__code__
     for owner, names in (
         (threading.Condition, ("__enter__", "__exit__", "_acquire_restore", "_release_save")),
-        (logging.Handler, ("acquire", "release")),
+        # CPython 3.10 also looks for signals between a call and the `try` after it.
+        (logging.Handler, ("acquire", "release", "handle")),
         (logging, ("_acquireLock", "_releaseLock")),  # Until Python 3.12.
     )
     for name in names
