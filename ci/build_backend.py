@@ -1,7 +1,7 @@
-"""What pip calls to build ipyrust from source: maturin, once it is sure that there are compilers.
+"""What pip calls to build ipyrust from source: maturin, once it is sure that it can be built.
 
 maturin itself would download Rust where there is none, and hang where it cannot. Whoever
-gets here has no wheel for their Python and system, and may not know that a compiler is needed.
+gets here has no wheel for their Python and system, and may not know that anything is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from maturin import get_requires_for_build_editable as _editable_requirements
 from maturin import get_requires_for_build_wheel as _wheel_requirements
 
 _ROOT = Path(__file__).resolve().parents[1]
-_COMPILERS = ("c++", "g++", "clang++")
+_LINKERS = ("cc", "gcc", "clang")
 
 
 def _missing() -> list[str]:
@@ -26,12 +26,11 @@ def _missing() -> list[str]:
         manifest = (_ROOT / "Cargo.toml").read_text()
         least = re.findall(r'^rust-version = "(.+)"', manifest, re.MULTILINE)[0]
         missing.append(f"Rust {least} or newer with cargo (see https://rustup.rs)")
-    # As the cc crate chooses them; a target's own variable is left to it.
-    if not any(
-        shutil.which(os.environ.get("CXX", "").split(" ")[0] or name) for name in _COMPILERS
-    ):
+    # No C is compiled, but rustc has a C compiler link. Another linker is cargo's to look for.
+    told = any(re.fullmatch("CARGO_TARGET_.*_LINKER", name) for name in os.environ)
+    if not told and not any(map(shutil.which, _LINKERS)):
         missing.append(
-            "a C and a C++ compiler (Debian and Ubuntu: g++, Fedora: gcc-c++, "
+            "a C compiler, which links (Debian and Ubuntu: gcc libc6-dev, Fedora: gcc, "
             "macOS: xcode-select --install)"
         )
     return missing

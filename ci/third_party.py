@@ -1,7 +1,7 @@
 """Write licenses/: what the wheels hold of other projects, as texts and as a list for programs.
 
-`third-party.txt` has the licence of each crate that is linked into the extension, and of libzmq and
-other code that is in it without being a crate; `ipyrust.cdx.json` is the same as a CycloneDX SBOM.
+`third-party.txt` has the licence of each crate that is linked into the extension, and a word about
+code that is in it without being a crate; `ipyrust.cdx.json` is the crates as a CycloneDX SBOM.
 Both are made from Cargo.lock and the sources that it names, and are checked in: so every build
 carries the same bytes, wherever it runs. `ci/third-party` calls this; `--check` compares only.
 """
@@ -106,18 +106,14 @@ def checksums() -> dict[tuple[str, str], str]:
     return found
 
 
-def crates() -> tuple[list[Component], Path]:
-    """The crates that are linked in on some target, and where libzmq's sources are."""
+def crates() -> list[Component]:
+    """The crates that are linked in on some target."""
     known = checksums()
     components: dict[str, Component] = {}
     needs: dict[str, set[str]] = {}
-    libzmq = Path()
     for target in TARGETS:
         graph = metadata(target)
         packages = {package["id"]: package for package in graph["packages"]}
-        for package in packages.values():
-            if package["name"] == "zeromq-src":
-                libzmq = Path(package["manifest_path"]).parent / "vendor"
         for key, dependencies in linked(graph).items():
             package = packages[key]
             component = Component(
@@ -137,29 +133,7 @@ def crates() -> tuple[list[Component], Path]:
             )
     for purl, component in components.items():
         component.needs = sorted(needs[purl])
-    return [components[purl] for purl in sorted(components)], libzmq
-
-
-def libzmq_component(sources: Path) -> Component:
-    header = (sources / "include" / "zmq.h").read_text()
-    version = ".".join(
-        re.findall(rf"#define ZMQ_VERSION_{part} (\d+)", header)[0]
-        for part in ("MAJOR", "MINOR", "PATCH")
-    )
-    sha1 = (sources / "external" / "sha1" / "license.txt").read_text()
-    return Component(
-        name="libzmq",
-        version=version,
-        license="LGPL-3.0-or-later WITH LGPL-3.0-linking-exception",
-        purl=f"pkg:github/zeromq/libzmq@v{version}",
-        texts=[
-            (sources / "COPYING.LESSER").read_text().strip(),
-            (sources / "COPYING").read_text().strip(),
-            f"external/sha1, which is part of it:\n\n{sha1.strip()}",
-        ],
-        source="https://github.com/zeromq/libzmq",
-        description="The messaging library, compiled from the sources in the crate zeromq-src.",
-    )
+    return [components[purl] for purl in sorted(components)]
 
 
 NOTES = """\
@@ -168,13 +142,8 @@ Licences of other projects whose code is in the binary parts of ipyrust
 
 Made by ci/third-party from Cargo.lock and the sources that it names.
 
-libzmq is under the LGPL 3 or later with an exception for linking statically; its sources are in the
-crate zeromq-src, unchanged, and the source distribution of ipyrust builds from them. To use another
-libzmq, build ipyrust with that one: CONTRIBUTING.md says how.
-
-The standard library of Rust (MIT OR Apache-2.0) is part of both binaries. The library of C++ that
-the compiler brings is part of the extension in the published wheels: libc++ (Apache-2.0 WITH
-LLVM-exception) or libstdc++ (GPL-3.0-or-later WITH GCC-exception-3.1).
+The standard library of Rust (MIT OR Apache-2.0) is part of both binaries. Where zig links them, as
+in ci/wheels, so is LLVM's libunwind (Apache-2.0 WITH LLVM-exception).
 """
 
 
@@ -262,13 +231,9 @@ def describe(component: Component, kind: str) -> dict[str, Any]:
 
 def contents() -> Iterator[tuple[Path, str]]:
     """The files and what belongs in them."""
-    found, libzmq_sources = crates()
-    libzmq = libzmq_component(libzmq_sources)
-    for component in found:
-        if component.name == "zmq-sys":
-            component.needs.append(libzmq.reference)
+    found = crates()
     ours = [component for component in found if component.source is None]
-    others = [libzmq, *(component for component in found if component.source is not None)]
+    others = [component for component in found if component.source is not None]
     yield TEXTS, write_texts(others)
     yield SBOM, write_sbom(others, ours)
 

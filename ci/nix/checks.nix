@@ -14,13 +14,10 @@
         cargoLock.lockFile = ../../Cargo.lock;
         nativeBuildInputs = [
           pkgs.clippy
-          pkgs.pkg-config
           pkgs.python312
         ];
-        buildInputs = [pkgs.zeromq];
         env.PYO3_PYTHON = lib.getExe pkgs.python312;
         env.PYO3_BUILD_EXTENSION_MODULE = "1";
-        postPatch = "patchShebangs ci";
         installPhase = "touch $out";
       }
       // attributes
@@ -34,13 +31,13 @@
 in {
   clippy = workspace "clippy" {
     buildPhase = ''
-      cargo clippy --offline --workspace --all-targets --config "$(ci/system-zmq)" -- --deny warnings
+      cargo clippy --offline --workspace --all-targets -- --deny warnings
     '';
     doCheck = false;
   };
   rust-tests = workspace "rust-tests" {
     buildPhase = ''
-      cargo test --offline --workspace --exclude ipyrust-python --config "$(ci/system-zmq)"
+      cargo test --offline --workspace --exclude ipyrust-python
     '';
     doCheck = false;
   };

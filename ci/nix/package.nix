@@ -1,11 +1,9 @@
-# ipyrust for one CPython, linked to nixpkgs' libzmq; what a distribution's package would look like.
+# ipyrust for one CPython; what a distribution's package would look like.
 {
   lib,
   stdenv,
   buildPythonPackage,
   rustPlatform,
-  pkg-config,
-  zeromq,
   libiconv,
   comm,
   debugpy,
@@ -32,8 +30,7 @@ buildPythonPackage {
     rustPlatform.cargoSetupHook
     rustPlatform.maturinBuildHook
   ];
-  nativeBuildInputs = [pkg-config];
-  buildInputs = [zeromq] ++ lib.optionals stdenv.hostPlatform.isDarwin [libiconv];
+  buildInputs = lib.optionals stdenv.hostPlatform.isDarwin [libiconv];
   dependencies = [
     comm
     ipython
@@ -45,11 +42,7 @@ buildPythonPackage {
 
   # The maturin of nixpkgs is older than `from = "out-dir"`: the executable is installed below.
   postPatch = ''
-    patchShebangs ci
     sed -i '/from = "out-dir"/d' pyproject.toml
-  '';
-  preBuild = ''
-    maturinBuildFlags="''${maturinBuildFlags-} --config $(ci/system-zmq ${stdenv.hostPlatform.rust.rustcTarget})"
   '';
   postInstall = ''
     install -D --mode=755 target/*/release/build/ipyrust-python-*/out/scripts/ipyrust $out/bin/ipyrust

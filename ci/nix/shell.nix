@@ -17,13 +17,11 @@ pkgs.mkShell {
       pkgs.git
       pkgs.maturin
       pkgs.mypy
-      pkgs.pkg-config
       pkgs.ruff
       pkgs.rustc
       pkgs.rustfmt
       pkgs.statix
       pkgs.uv
-      pkgs.zeromq
     ]
     ++ lib.optionals pkgs.stdenv.hostPlatform.isDarwin [pkgs.libiconv];
 

@@ -9,7 +9,6 @@ lib.fileset.toSource {
     ../../README.md
     ../../ci/build_backend.py
     ../../ci/demo.py
-    ../../ci/system-zmq
     ../../kernelspec
     ../../licenses
     ../../notebooks
@@ -18,6 +17,5 @@ lib.fileset.toSource {
     ../../rustfmt.toml
     ../../src
     ../../tests
-    (lib.fileset.maybeMissing ../../.cargo)
   ];
 }

@@ -33,7 +33,6 @@ __all__ = [
     "end_children",
     "flush_c_stdio",
     "forked",
-    "has_curve",
     "has_plain_attributes",
     "interrupt_children",
     "interrupt_main",
@@ -393,9 +392,6 @@ def needs_directory(settings: Sequence[tuple[str, str, Any]]) -> bool:
 
     It is if it was named by its name only, or not at all.
     """
-
-def has_curve() -> bool:
-    """Whether connections can be encrypted."""
 
 def cached_code(source: str, cached: str, magic: bytes, /) -> CodeType | None:
     """The code of a module, if the cache holds what its source says today.

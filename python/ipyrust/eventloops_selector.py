@@ -139,7 +139,9 @@ class Selector(Default):
         return ready
 
     def close(self) -> None:
-        self._reading = None
+        if self._reading is not None:
+            self._reading.leave(self.fileno())
+            self._reading = None
         self._forget_signals()
         super().close()
 

@@ -57,9 +57,6 @@ class Kernelspec:
         """What goes into kernel.json."""
         content: dict[str, Any] = json.loads((TEMPLATE / "kernel.json").read_text())
         content["argv"] = command()
-        if not can_encrypt():
-            # Built with a libzmq that lacks it: a client that asks is told so by Jupyter already.
-            content["metadata"].pop("supported_encryption", None)
         if self.profile:
             content["argv"] += ["--profile", self.profile]
             content["display_name"] = f"Python 3 (ipyrust) [profile={self.profile}]"
@@ -70,15 +67,6 @@ class Kernelspec:
         if self.env:
             content["env"] = dict(self.env)
         return content
-
-
-def can_encrypt() -> bool:
-    """Whether the kernel of this environment can; without its compiled part it can nothing."""
-    try:
-        from ._core import has_curve
-    except ImportError:
-        return False
-    return has_curve()
 
 
 def command() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import re
 import shutil
 import subprocess
@@ -185,15 +184,6 @@ def test_the_metadata_is_that_of_maturin() -> None:
     installed = distribution(project["name"])
     fields = assemble.describe(project, installed.version)
     assert installed.read_text("METADATA") == f"{fields}\n{read('README.md')}\n"
-
-
-def test_bazel_compiles_libzmq_as_cargo_does() -> None:
-    of_cargo = dict(
-        re.findall(r'^(CXXFLAGS_\w+) = "(.*)"$', read(".cargo/config.toml"), re.MULTILINE)
-    )
-    annotations = json.loads(read("ci/bazel/vendor.json"))["annotations"]
-    assert of_cargo
-    assert annotations["zmq-sys *"]["build_script_env"] == of_cargo
 
 
 def test_the_launcher_is_compiled_as_in_the_wheel_of_maturin() -> None:

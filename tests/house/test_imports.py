@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -149,6 +150,16 @@ def test_the_kernel_crate_knows_no_python() -> None:
     text = (ROOT / "src" / "kernel" / "Cargo.toml").read_text()
     assert "pyo3" not in text
     assert not [path for path in KERNEL.rglob("*.rs") if "pyo3" in path.read_text()]
+
+
+def test_nothing_that_is_shipped_is_compiled_from_c() -> None:
+    """Rust's tests are: their client is libzmq."""
+    command = ["cargo", "tree", "--locked", "--package=ipyrust-python", "--edges=normal,build"]
+    command += ["--prefix=none", "--format={p}", "--target=all"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    crates = {line.split()[0] for line in listed.splitlines() if line}
+    assert {"ipyrust-kernel", "pyo3"} <= crates
+    assert not crates & {"cc", "cmake", "zmq", "zmq-sys", "zeromq-src"}
 
 
 def test_the_library_module_only_names_the_others() -> None:

@@ -29,7 +29,7 @@ def used() -> dict[str, set[str]]:
     arguments = (ROOT / "ci/nix/package.nix").read_text().split("}:")[0]
     of_package = set(re.findall(r"^  ([\w-]+),$", arguments, re.MULTILINE))
     nixpkgs = {"lib", "stdenv", "buildPythonPackage", "pythonAtLeast", "rustPlatform"}
-    top = {"pkg-config", "zeromq", "libiconv"}
+    top = {"libiconv"}
     functions = {
         "callPackage",
         "mkShell",
@@ -123,10 +123,10 @@ def test_the_outputs_are_those_of_the_documentation(nix: Nix) -> None:
 def test_a_name_that_nixpkgs_does_not_have_is_an_error(nix: Nix) -> None:
     shell = nix.flake / "ci/nix/shell.nix"
     text = shell.read_text()
-    shell.write_text(text.replace("pkgs.zeromq", "pkgs.zeromq-of-no-release"))
+    shell.write_text(text.replace("pkgs.statix", "pkgs.statix-of-no-release"))
     try:
         checked = nix.flake_command("check", "--no-build")
     finally:
         shell.write_text(text)
     assert checked.returncode != 0
-    assert "zeromq-of-no-release" in checked.stderr
+    assert "statix-of-no-release" in checked.stderr

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from harness import Client, Kernel
+from harness import Client, Kernel, wait_until
 
 ANSWERING = {"shell", "control"}
 
@@ -206,3 +206,20 @@ def test_a_connection_that_speaks_no_zmq_is_survived(start_kernel: Any) -> None:
         with socket.create_connection(("127.0.0.1", kernel.connection[f"{channel}_port"])) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"\xff" * 1000)
     assert_well(client)
+
+
+@pytest.mark.ipyrust_only("its log says nothing of it")
+def test_who_speaks_no_zmq_is_in_the_log_once_a_minute(start_kernel: Any) -> None:
+    import socket
+
+    kernel = start_kernel(transport="tcp")
+    client = kernel.client()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", kernel.connection["shell_port"])) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while raw.recv(4096):
+                pass
+    assert_well(client)
+    refused = "refused a connection to shell: the client does not speak ZMTP 3"
+    wait_until(lambda: refused in kernel.output, "the line in the log")
+    assert kernel.output.count("refused a connection to shell") == 1

@@ -9,17 +9,14 @@ from contextlib import suppress
 
 import pytest
 import zmq
-from harness import Client, Kernel, StartKernel, Target, wait_until
-from ipyrust._core import has_curve
+from harness import Client, Kernel, StartKernel, wait_until
 
 StartEncrypted = Callable[[], "tuple[Kernel, str]"]
 
 
 @pytest.fixture
-def start_encrypted(start_kernel: StartKernel, target: Target) -> StartEncrypted:
+def start_encrypted(start_kernel: StartKernel) -> StartEncrypted:
     """Starts a kernel with a pair of keys; returns it and the public one."""
-    if not target.is_ipykernel and not has_curve():
-        pytest.skip("this build's libzmq has no CURVE")
 
     def start() -> tuple[Kernel, str]:
         public, secret = (key.decode() for key in zmq.curve_keypair())
@@ -198,18 +195,5 @@ def test_keys_that_cannot_be_used_end_the_kernel_with_a_sentence(
     )
     assert kernel.wait_for_exit() == 1
     assert words in kernel.output
-    assert "Traceback" not in kernel.output
-    assert secret not in kernel.output
-
-
-@pytest.mark.ipyrust_only("its libzmq has CURVE")
-@pytest.mark.skipif(has_curve(), reason="this build's libzmq has CURVE")
-def test_a_build_without_encryption_says_so(start_kernel: StartKernel) -> None:
-    """Never ignored: a client that asks for encryption must not speak in the clear."""
-    public, secret = (key.decode() for key in zmq.curve_keypair())
-    keys = {"curve_publickey": public, "curve_secretkey": secret}
-    kernel = start_kernel(transport="tcp", connection=keys)
-    assert kernel.wait_for_exit() == 1
-    assert "CurveZMQ encryption, which this build of libzmq lacks" in kernel.output
     assert "Traceback" not in kernel.output
     assert secret not in kernel.output

@@ -316,8 +316,6 @@ _NORMAL_DEPENDENCIES = {
             "uuid": Label("//:uuid-1.26.1"),
             "x25519-dalek": Label("//:x25519-dalek-2.0.1"),
             "zeroize": Label("//:zeroize-1.9.2"),
-            "zmq": Label("//:zmq-0.10.0"),
-            "zmq-sys": Label("//:zmq-sys-0.12.0"),
         },
     },
     "src/python": {
@@ -353,6 +351,7 @@ _NORMAL_DEV_DEPENDENCIES = {
     "src/kernel": {
         _COMMON_CONDITION: {
             "tempfile": Label("//:tempfile-3.27.0"),
+            "zmq": Label("//:zmq-0.10.0"),
         },
     },
     "src/python": {
@@ -418,9 +417,6 @@ _BUILD_DEPENDENCIES = {
     "src/launcher": {
     },
     "src/kernel": {
-        _COMMON_CONDITION: {
-            "cc": Label("//:cc-1.11.3"),
-        },
     },
     "src/python": {
     },
@@ -431,8 +427,6 @@ _BUILD_ALIASES = {
     "src/launcher": {
     },
     "src/kernel": {
-        _COMMON_CONDITION: {
-        },
     },
     "src/python": {
     },
@@ -1403,7 +1397,6 @@ def crate_repositories():
     return [
        struct(repo="crates__base64-0.22.1", is_dev_dep = False),
        struct(repo="crates__bytes-1.12.2", is_dev_dep = False),
-       struct(repo="crates__cc-1.11.3", is_dev_dep = False),
        struct(repo="crates__crypto_secretbox-0.1.1", is_dev_dep = False),
        struct(repo="crates__getrandom-0.4.3", is_dev_dep = False),
        struct(repo="crates__hmac-0.13.0", is_dev_dep = False),
@@ -1421,7 +1414,6 @@ def crate_repositories():
        struct(repo="crates__uuid-1.26.1", is_dev_dep = False),
        struct(repo="crates__x25519-dalek-2.0.1", is_dev_dep = False),
        struct(repo="crates__zeroize-1.9.2", is_dev_dep = False),
-       struct(repo="crates__zmq-0.10.0", is_dev_dep = False),
-       struct(repo="crates__zmq-sys-0.12.0", is_dev_dep = False),
          struct(repo = "crates__tempfile-3.27.0", is_dev_dep = True),
+         struct(repo = "crates__zmq-0.10.0", is_dev_dep = True),
     ]

@@ -122,11 +122,16 @@ impl ConnectionInfo {
     /// The address of a port.
     pub fn endpoint(&self, port: u16) -> String {
         match self.transport {
-            // Port 0 is spelled `*`: libzmq then chooses.
+            // Port 0 is spelled `*`: any.
             Transport::Tcp if port == 0 => format!("tcp://{}:*", bracketed(&self.ip)),
             Transport::Tcp => format!("tcp://{}:{port}", bracketed(&self.ip)),
-            Transport::Ipc => format!("ipc://{}-{port}", self.ip),
+            Transport::Ipc => format!("ipc://{}", self.path(port)),
         }
+    }
+
+    /// The file of a port.
+    pub(crate) fn path(&self, port: u16) -> String {
+        format!("{}-{port}", self.ip)
     }
 
     /// Writes the connection file, readable for its owner only.

@@ -112,12 +112,11 @@ impl Kernel {
             &info.signature_scheme,
             &info.key,
         )?;
-        // libzmq starts its threads with the first socket.
-        let sockets = with_signals_blocked(|| Sockets::bind(&mut info))?;
+        let sockets = Sockets::bind(&mut info)?;
         let mut headers = crate::io::Headers::new(&session);
         if let Some(file) = registration {
             let header = headers.next("handshake_request", std::time::SystemTime::now(), None);
-            register(&file, &info, &mut session, header, &sockets.context)?;
+            register(&file, &info, &mut session, header)?;
         }
         let outbox = Arc::new(Outbox::new()?);
         let originals = Originals::keep()?;

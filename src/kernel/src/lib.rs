@@ -9,9 +9,9 @@
 //! (`kernel_info`, heartbeat, interrupts, aborts) is answered beside a running
 //! cell. `examples/echo.rs` is a whole kernel.
 //!
-//! How the modules lead to each other: `kernel -> io -> sockets -> connection`;
-//! `kernel -> queue, stdin, subshell -> request -> iopub -> outbox -> wire ->
-//! session -> protocol`.
+//! How the modules lead to each other: `kernel -> io -> sockets -> zmtp ->
+//! encryption -> connection`; `kernel -> queue, stdin, subshell -> request ->
+//! iopub -> outbox -> wire -> session -> protocol`.
 
 mod alarm;
 pub mod children;
@@ -35,7 +35,6 @@ mod nacl;
 mod outbox;
 mod parent;
 mod parent_process;
-mod polled;
 mod process;
 pub mod protocol;
 mod queue;
@@ -45,6 +44,7 @@ mod request;
 mod session;
 mod shared;
 mod sockets;
+pub mod spare;
 mod stdin;
 mod streams;
 mod subshell;
@@ -53,14 +53,15 @@ mod waiting;
 mod wake;
 mod watch;
 mod wire;
-mod zmq_thread;
+mod z85;
+mod zmtp;
 
 pub use bytes::Bytes;
 pub use connection::{
     ConnectionError, ConnectionFile, ConnectionInfo, ConnectionOverrides, RegistrationFile, Secret,
     Transport, reason,
 };
-pub use encryption::{EncryptionError, has_curve};
+pub use encryption::EncryptionError;
 #[cfg(target_os = "linux")]
 pub use io::Idle;
 pub use iopub::IoPub;

@@ -44,7 +44,7 @@ pub(crate) fn block_signals() {
 }
 
 /// Runs `start` with all signals blocked, so that the threads it starts are born
-/// with them blocked (libzmq's own do not all block them themselves).
+/// with them blocked.
 pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     // SAFETY: as in block_signals; the mask that is restored is the one that
     // pthread_sigmask has just written.

@@ -1,11 +1,12 @@
 //! JEP 66: a kernel that found its own ports tells them to who started it.
 
-use crate::connection::{ConnectionInfo, RegistrationFile};
+use crate::connection::{ConnectionInfo, RegistrationFile, Transport};
 use crate::protocol::{MessageType, RawJson, ReplyStatus, StatusReply};
 use crate::session::Session;
 use crate::wire::{self, Parts};
-use bytes::Bytes;
+use crate::zmtp::Client;
 use serde::Serialize;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// How long the answer may take.
@@ -20,7 +21,7 @@ pub enum RegistrationError {
         /// Where.
         endpoint: String,
         /// Why.
-        source: zmq::Error,
+        source: io::Error,
     },
     /// Nobody answered.
     #[error("nobody answered the registration at {0}")]
@@ -50,13 +51,8 @@ pub(crate) fn register(
     info: &ConnectionInfo,
     session: &mut Session,
     header: RawJson,
-    context: &zmq::Context,
 ) -> Result<(), RegistrationError> {
     let endpoint = info.endpoint(file.registration_port);
-    let failed = |source| RegistrationError::Socket {
-        endpoint: endpoint.clone(),
-        source,
-    };
     let refused = |problem: String| RegistrationError::Refused {
         endpoint: endpoint.clone(),
         problem,
@@ -75,27 +71,22 @@ pub(crate) fn register(
         content,
         buffers: Vec::new(),
     };
-    let socket = context.socket(zmq::REQ).map_err(failed)?;
-    socket.set_linger(0).map_err(failed)?;
-    socket.connect(&endpoint).map_err(failed)?;
     let frames = wire::encode(&[], parts, session);
-    socket
-        .send_multipart(frames.iter().map(|frame| &frame[..]), 0)
-        .map_err(failed)?;
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        let left = deadline
-            .saturating_duration_since(Instant::now())
-            .as_millis();
-        match socket.poll(zmq::POLLIN, i64::try_from(left).unwrap_or(i64::MAX)) {
-            Ok(0) => return Err(RegistrationError::Silence(endpoint)),
-            Ok(_) => break,
-            Err(zmq::Error::EINTR) => {}
-            Err(error) => return Err(failed(error)),
+    let client = match info.transport {
+        Transport::Tcp => Client::tcp(&info.ip, file.registration_port, deadline),
+        Transport::Ipc => Client::unix(&info.path(file.registration_port), deadline),
+    };
+    let answer = client.and_then(|mut client| client.ask(frames, deadline));
+    let frames = answer.map_err(|source| match source.kind() {
+        ErrorKind::TimedOut | ErrorKind::ConnectionRefused | ErrorKind::NotFound => {
+            RegistrationError::Silence(endpoint.clone())
         }
-    }
-    let frames = socket.recv_multipart(0).map_err(failed)?;
-    let frames = frames.into_iter().map(Bytes::from).collect();
+        _ => RegistrationError::Socket {
+            endpoint: endpoint.clone(),
+            source,
+        },
+    })?;
     let reply = wire::decode(frames, session).map_err(|error| refused(error.to_string()))?;
     if reply.message_type != MessageType::HandshakeReply {
         return Err(refused(format!(

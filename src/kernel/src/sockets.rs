@@ -1,33 +1,54 @@
-//! The five sockets: made, given their options, bound.
+//! The five sockets, bound.
 
 use crate::connection::{ConnectionInfo, Transport};
 use crate::encryption::{EncryptionError, Keys, Refusals};
-use crate::polled::Polled;
-use crate::zmq_thread::ZmqThread;
-use std::ffi::{c_int, c_void};
+use crate::log::Log;
+use crate::zmtp::{Listener, Publisher, Router, Socket, Token};
+use std::io;
 use std::path::Path;
-use zmq::{Context, Socket, SocketType};
+use std::sync::Arc;
+use std::time::Instant;
 
-/// Messages in libzmq's hands per subscriber; what is more waits with us, where
-/// it can be counted in bytes.
-const IOPUB_MESSAGES: i32 = 64;
-/// How long replies that nobody reads can delay the end of the process.
-const LINGER_MILLISECONDS: i32 = 1000;
+/// One of the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    Control,
+    Heartbeat,
+    Iopub,
+    Stdin,
+    Shell,
+}
 
-/// Where shell is in `Sockets::all`.
-pub(crate) const SHELL: usize = 1;
+impl Name {
+    /// In the order of their turns: an interrupt must not wait behind cells, and who
+    /// subscribes before it asks is to see what comes of it.
+    pub(crate) const ALL: [Name; 5] = [
+        Name::Control,
+        Name::Heartbeat,
+        Name::Iopub,
+        Name::Stdin,
+        Name::Shell,
+    ];
 
-/// The sockets of a kernel. The context is dropped last, as the order says.
+    fn as_str(self) -> &'static str {
+        match self {
+            Name::Control => "control",
+            Name::Heartbeat => "heartbeat",
+            Name::Iopub => "iopub",
+            Name::Stdin => "stdin",
+            Name::Shell => "shell",
+        }
+    }
+}
+
+/// The sockets of a kernel.
 pub(crate) struct Sockets {
-    pub(crate) shell: Polled,
-    pub(crate) control: Polled,
-    pub(crate) stdin: Polled,
-    pub(crate) heartbeat: Polled,
-    pub(crate) iopub: Polled,
-    /// Of an encrypted kernel.
-    pub(crate) refusals: Refusals,
-    pub(crate) thread: ZmqThread,
-    pub(crate) context: Context,
+    pub(crate) shell: Router,
+    pub(crate) control: Router,
+    pub(crate) stdin: Router,
+    pub(crate) heartbeat: Router,
+    pub(crate) iopub: Publisher,
+    refusals: Refusals,
 }
 
 /// Why sockets could not be made.
@@ -41,15 +62,7 @@ pub enum SocketError {
         /// Where.
         endpoint: String,
         /// Why.
-        source: zmq::Error,
-    },
-    /// An option libzmq does not take.
-    #[error("cannot set up the {name} socket: {source}")]
-    Option {
-        /// Which socket.
-        name: &'static str,
-        /// Why.
-        source: zmq::Error,
+        source: io::Error,
     },
     /// The keys of the connection file.
     #[error(transparent)]
@@ -59,157 +72,114 @@ pub enum SocketError {
 impl Sockets {
     /// Binds all five; ports that were 0 become the bound ones.
     pub(crate) fn bind(info: &mut ConnectionInfo) -> Result<Sockets, SocketError> {
-        crate::nacl::install();
-        let keys = Keys::of(info)?;
-        let context = Context::new();
-        let mut refusals = Refusals::default();
-        let mut make =
-            |name, kind, port: &mut u16, info: &ConnectionInfo| -> Result<Polled, SocketError> {
-                let option = |source| SocketError::Option { name, source };
-                let mut socket = context.socket(kind).map_err(option)?;
-                set_up(&mut socket, kind, info).map_err(option)?;
-                if let Some(keys) = &keys {
-                    keys.give(&socket).map_err(option)?;
-                    refusals.watch(name, &socket, &context).map_err(option)?;
-                }
-                bind(&socket, name, port, info)?;
-                Polled::new(socket).map_err(option)
-            };
+        let keys = Keys::of(info)?.map(Arc::new);
         // The shape of the file stays; only its ports are written.
         let told = info.clone();
-        // With the first socket libzmq starts its threads.
-        let (thread, shell) =
-            ZmqThread::started_by(|| make("shell", zmq::ROUTER, &mut info.shell_port, &told));
+        let bind = |name: Name, port: &mut u16| bind(name, port, &told);
+        let keys = || keys.clone();
         Ok(Sockets {
-            shell: shell?,
-            control: make("control", zmq::ROUTER, &mut info.control_port, &told)?,
-            stdin: make("stdin", zmq::ROUTER, &mut info.stdin_port, &told)?,
-            heartbeat: make("heartbeat", zmq::ROUTER, &mut info.hb_port, &told)?,
-            iopub: make("iopub", zmq::XPUB, &mut info.iopub_port, &told)?,
-            refusals,
-            thread,
-            context,
+            shell: Router::new(bind(Name::Shell, &mut info.shell_port)?, keys()),
+            control: Router::new(bind(Name::Control, &mut info.control_port)?, keys()),
+            stdin: Router::new(bind(Name::Stdin, &mut info.stdin_port)?, keys()),
+            heartbeat: Router::new(bind(Name::Heartbeat, &mut info.hb_port)?, keys()),
+            iopub: Publisher::new(bind(Name::Iopub, &mut info.iopub_port)?, keys()),
+            refusals: Refusals::default(),
         })
     }
 
-    /// All of them, in an order of their own, in which shell is at `SHELL`.
-    pub(crate) fn all(&self) -> [&Polled; 5] {
-        [
-            &self.control,
-            &self.shell,
-            &self.stdin,
-            &self.heartbeat,
-            &self.iopub,
-        ]
+    pub(crate) fn get(&self, name: Name) -> &Socket {
+        match name {
+            Name::Control => &self.control.socket,
+            Name::Heartbeat => &self.heartbeat.socket,
+            Name::Iopub => &self.iopub.socket,
+            Name::Stdin => &self.stdin.socket,
+            Name::Shell => &self.shell.socket,
+        }
     }
 
-    /// Lets the next message pass subscribers that take nothing, or none again.
-    pub(crate) fn set_lossless(&mut self, lossless: bool) {
-        // It was set once at the start, so the option is known to be taken.
-        let iopub = self.iopub.socket_mut();
-        let _ = set_option(iopub, zmq_sys::ZMQ_XPUB_NODROP, lossless.into());
+    fn get_mut(&mut self, name: Name) -> &mut Socket {
+        match name {
+            Name::Control => &mut self.control.socket,
+            Name::Heartbeat => &mut self.heartbeat.socket,
+            Name::Iopub => &mut self.iopub.socket,
+            Name::Stdin => &mut self.stdin.socket,
+            Name::Shell => &mut self.shell.socket,
+        }
+    }
+
+    /// What a poll has found.
+    pub(crate) fn told(&mut self, name: Name, token: Token, readable: bool, writable: bool) {
+        self.get_mut(name).told(token, readable, writable);
+    }
+
+    /// Hands the system what waits: the output of a cell before its reply, for some clients
+    /// look no further when that is here.
+    pub(crate) fn flush(&mut self) {
+        for name in Name::ALL {
+            self.get_mut(name).flush();
+        }
+    }
+
+    /// Hands the system what waits, also where it took nothing the last time.
+    pub(crate) fn retry(&mut self) {
+        for name in Name::ALL {
+            self.get_mut(name).retry();
+        }
+    }
+
+    /// Whether the I/O thread need not know of anything that others have left.
+    pub(crate) fn is_settled(&self) -> bool {
+        let settled = |socket: &Socket| !socket.is_unsettled() && !socket.is_changed();
+        Name::ALL.iter().all(|name| settled(self.get(*name)))
+    }
+
+    /// Whether bytes wait that the system has not taken.
+    pub(crate) fn has_output(&self) -> bool {
+        Name::ALL.iter().any(|name| self.get(*name).has_output())
+    }
+
+    /// When there is something to do although nothing comes.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Name::ALL
+            .iter()
+            .filter_map(|name| self.get(*name).deadline())
+            .min()
+    }
+
+    /// Closes what has ended, and tells who was turned away. For the I/O thread.
+    pub(crate) fn tidy(&mut self, now: Instant, log: &Log) {
+        for name in Name::ALL {
+            for reason in self.get_mut(name).tidy(now) {
+                self.refusals.tell(name.as_str(), reason, now, log);
+            }
+        }
+    }
+
+    /// Tells all peers that nothing will follow.
+    pub(crate) fn close(&mut self) {
+        for name in Name::ALL {
+            self.get_mut(name).close();
+        }
     }
 }
 
-fn set_up(socket: &mut Socket, kind: SocketType, info: &ConnectionInfo) -> zmq::Result<()> {
-    socket.set_linger(LINGER_MILLISECONDS)?;
-    if info.ip.contains(':') {
-        socket.set_ipv6(true)?;
+fn bind(name: Name, port: &mut u16, info: &ConnectionInfo) -> Result<Listener, SocketError> {
+    if info.transport == Transport::Ipc && *port == 0 {
+        // For files a port is a number at the end of the path.
+        let free = |port: &u16| !Path::new(&info.path(*port)).exists();
+        *port = (1..=u16::MAX).find(free).unwrap_or_default();
     }
-    if kind == zmq::XPUB {
-        // A full subscriber makes us wait instead of losing messages, and every
-        // subscription is told to us, so that each is welcomed.
-        socket.set_sndhwm(IOPUB_MESSAGES)?;
-        socket.set_xpub_verbose(true)?;
-        set_option(socket, zmq_sys::ZMQ_XPUB_NODROP, 1)
-    } else {
-        // Replies are never dropped, however slowly they are read; and a client
-        // that comes back under its identity gets them.
-        socket.set_sndhwm(0)?;
-        set_option(socket, zmq_sys::ZMQ_ROUTER_HANDOVER, 1)
-    }
-}
-
-/// Sets an option the `zmq` crate has no method for.
-fn set_option(socket: &mut Socket, option: u32, value: c_int) -> zmq::Result<()> {
-    let option = c_int::try_from(option).map_err(|_| zmq::Error::EINVAL)?;
-    // SAFETY: the socket is open as long as it is borrowed, and the option is
-    // one of those that take an int, which is what the pointer and size say.
-    let code = unsafe {
-        zmq_sys::zmq_setsockopt(
-            socket.as_mut_ptr(),
-            option,
-            (&raw const value).cast::<c_void>(),
-            size_of::<c_int>(),
-        )
+    let bound = match info.transport {
+        Transport::Tcp => Listener::tcp(&info.ip, *port),
+        Transport::Ipc => Listener::unix(&info.path(*port)),
     };
-    if code == 0 {
-        Ok(())
-    } else {
-        // SAFETY: zmq_errno reads a thread-local number.
-        Err(zmq::Error::from_raw(unsafe { zmq_sys::zmq_errno() }))
-    }
-}
-
-fn bind(
-    socket: &Socket,
-    name: &'static str,
-    port: &mut u16,
-    info: &ConnectionInfo,
-) -> Result<(), SocketError> {
-    if info.transport == Transport::Ipc {
-        return bind_ipc(socket, name, port, info);
-    }
-    let endpoint = info.endpoint(*port);
-    let failed = |source| SocketError::Bind {
-        name,
-        endpoint: endpoint.clone(),
+    let listener = bound.map_err(|source| SocketError::Bind {
+        name: name.as_str(),
+        endpoint: info.endpoint(*port),
         source,
-    };
-    socket.bind(&endpoint).map_err(failed)?;
-    if *port == 0 {
-        let bound = socket
-            .get_last_endpoint()
-            .map_err(failed)?
-            .unwrap_or_default();
-        let number = bound
-            .rsplit(':')
-            .next()
-            .and_then(|number| number.parse().ok());
-        *port = number.ok_or(zmq::Error::EINVAL).map_err(failed)?;
+    })?;
+    if let Some(bound) = listener.port() {
+        *port = bound;
     }
-    Ok(())
-}
-
-/// For files a port is a number at the end of the path; libzmq would replace a
-/// file that is there, even that of a living kernel.
-fn bind_ipc(
-    socket: &Socket,
-    name: &'static str,
-    port: &mut u16,
-    info: &ConnectionInfo,
-) -> Result<(), SocketError> {
-    if *port == 0 {
-        let free = (1..=u16::MAX).find(|port| {
-            let endpoint = info.endpoint(*port);
-            endpoint
-                .strip_prefix("ipc://")
-                .is_some_and(|path| !Path::new(path).exists())
-        });
-        let Some(free) = free else {
-            let endpoint = info.endpoint(0);
-            return Err(SocketError::Bind {
-                name,
-                endpoint,
-                source: zmq::Error::EADDRINUSE,
-            });
-        };
-        *port = free;
-    }
-    let endpoint = info.endpoint(*port);
-    socket.bind(&endpoint).map_err(|source| SocketError::Bind {
-        name,
-        endpoint,
-        source,
-    })
+    Ok(listener)
 }

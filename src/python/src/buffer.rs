@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use bytes::Bytes;
+use ipyrust_kernel::spare;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
@@ -34,7 +35,10 @@ pub(crate) fn outward(buffers: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Bytes>
 
 fn copy(index: usize, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
+        let bytes = bytes.as_bytes();
+        let mut target = spare::with_room(bytes.len());
+        target.extend_from_slice(bytes);
+        return Ok(spare::share(target));
     }
     let buffer = PyUntypedBuffer::get(object).map_err(|_| {
         let kind = object.get_type().to_string();
@@ -51,14 +55,14 @@ fn copy(index: usize, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if length == 0 {
         return Ok(Bytes::new());
     }
-    let mut target = Vec::<u8>::with_capacity(length);
+    let mut target = spare::with_room(length);
     // SAFETY: a contiguous buffer is `length` bytes from `buf_ptr`, kept alive by `buffer`; `target` has room
     // for them and is not the same memory. The copy is made with the interpreter attached, as `bytes(object)` is.
     unsafe {
         ptr::copy_nonoverlapping(buffer.buf_ptr().cast::<u8>(), target.as_mut_ptr(), length);
         target.set_len(length);
     }
-    Ok(Bytes::from(target))
+    Ok(spare::share(target))
 }
 
 /// Owner of the memory under a received memoryview.

@@ -20,9 +20,10 @@ impl Idle {
         Ok(self.0.join(borrow(epoll)?)?)
     }
 
-    /// Have the I/O thread alone told.
+    /// Have the I/O thread alone told; to be called before the epoll is closed.
     fn leave(&self, epoll: RawFd) -> PyResult<()> {
-        Ok(self.0.leave(borrow(epoll)?)?)
+        self.0.leave(borrow(epoll)?);
+        Ok(())
     }
 
     /// Wait until the epoll tells of something, and read and route requests meanwhile; without the interpreter.

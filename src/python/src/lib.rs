@@ -32,7 +32,6 @@ use pyo3::prelude::*;
 /// The kernel library as Python sees it.
 #[pymodule(gil_used = false)]
 mod _core {
-    use pyo3::prelude::*;
 
     #[pymodule_export]
     use crate::arguments::read_arguments;
@@ -69,10 +68,4 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python gives it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
-
-    /// Whether connections can be encrypted.
-    #[pyfunction]
-    fn has_curve() -> bool {
-        ipyrust_kernel::has_curve()
-    }
 }

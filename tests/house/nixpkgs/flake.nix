@@ -25,7 +25,6 @@
       stdenv.hostPlatform = {
         inherit system;
         isDarwin = lib.hasSuffix "darwin" system;
-        rust.rustcTarget = "target-of-${system}";
       };
       rustPlatform =
         {
@@ -40,7 +39,7 @@
           lib.genAttrs names.python package
           // {
             inherit lib stdenv rustPlatform;
-            inherit (pkgs) libiconv pkg-config zeromq;
+            inherit (pkgs) libiconv;
             fetchPypi = {
               pname,
               version,

@@ -18,10 +18,6 @@ rec {
   removePrefix = prefix: text: builtins.substring (builtins.stringLength prefix) (-1) text;
   fileset = {
     unions = paths: assert builtins.all builtins.pathExists paths; paths;
-    maybeMissing = path:
-      if builtins.pathExists path
-      then path
-      else ./lib.nix;
     toSource = {
       root,
       fileset,

@@ -6,10 +6,12 @@
 
 use super::receive::TURN;
 use super::{Io, is_settled};
-use crate::lent::{Lent, marked};
+use crate::lent::{Lent, lent, marked};
 use crate::lock::lock;
-use crate::process::{forked, with_signals_blocked};
+use crate::process::forked;
 use crate::shared::Shared;
+use crate::sockets::Name;
+use crate::zmtp::Token;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{BorrowedFd, RawFd};
 use std::io;
@@ -36,14 +38,18 @@ impl Idle {
     }
 
     /// Has the epoll watch for requests, too; fails where the system does not
-    /// know `EPOLLEXCLUSIVE`. The epoll is to have one thread that waits.
+    /// know `EPOLLEXCLUSIVE`. The epoll is to have one thread that waits, and to leave
+    /// before it is closed.
     pub fn join(&self, epoll: BorrowedFd<'_>) -> io::Result<()> {
         self.shell.lend(epoll)
     }
 
     /// Ends that.
-    pub fn leave(&self, epoll: BorrowedFd<'_>) -> io::Result<()> {
-        self.shell.take_back(epoll)
+    pub fn leave(&self, epoll: BorrowedFd<'_>) {
+        // A child that was forked has the epoll in common with us.
+        if !forked() {
+            self.shell.take_back(epoll);
+        }
     }
 
     /// Waits until the epoll tells of something else than the shell socket, or
@@ -59,45 +65,48 @@ impl Idle {
         let mut buffer = [MaybeUninit::uninit(); EVENTS];
         loop {
             let left = deadline.map(milliseconds_until);
-            let (events, _) = epoll::wait(epoll, &mut buffer, left.as_ref())?;
-            let told = events.len();
-            let events: Vec<(RawFd, u32)> = events
-                .iter()
-                .map(|&epoll::Event { flags, data, .. }| (marked(data), flags.bits()))
-                .filter(|(descriptor, _)| !self.shell.is(*descriptor))
-                .collect();
-            let requests = events.len() < told;
+            let (told, _) = epoll::wait(epoll, &mut buffer, left.as_ref())?;
+            let mut requests = Vec::new();
+            let mut events = Vec::new();
+            for &epoll::Event { flags, data, .. } in told.iter() {
+                match lent(data) {
+                    Some(descriptor) => requests.push(descriptor),
+                    None => events.push((marked(data), flags.bits())),
+                }
+            }
             let over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
             // What was read may be for a queue that this epoll watches.
-            if !(requests && self.read() && events.is_empty()) || over() {
+            let read = !requests.is_empty() && self.read(&requests);
+            if !(read && events.is_empty()) || over() {
                 return Ok(events);
             }
         }
     }
 
-    /// Reads the shell socket and answers what needs no language; whether there
-    /// is a kernel to do it for.
-    fn read(&self) -> bool {
+    /// Reads these connections of the shell socket and answers what needs no language;
+    /// whether there is a kernel to do it for.
+    fn read(&self, requests: &[RawFd]) -> bool {
         if forked() {
             return false;
         }
         let Some(io) = self.io.upgrade() else {
             return false;
         };
-        // A signal would end a system call of libzmq and lose the message.
-        let settled = with_signals_blocked(|| {
-            let mut io = lock(&io);
-            let io = io.as_mut()?;
-            io.sockets.shell.told();
-            io.receive_shell(TURN);
-            io.send_batch(&mut Vec::new());
-            // The I/O thread has to know until when requests are held back.
-            Some(is_settled(io) && io.gate.is_none())
-        });
-        if settled == Some(false) {
+        let mut io = lock(&io);
+        let Some(io) = io.as_mut() else {
+            return false;
+        };
+        for descriptor in requests {
+            let token = Token::Connection(*descriptor);
+            io.sockets.told(Name::Shell, token, true, false);
+        }
+        io.receive_shell(TURN);
+        io.send_batch(&mut Vec::new());
+        // The I/O thread has to know until when requests are held back.
+        if !is_settled(io) || io.gate.is_some() {
             self.shared.outbox.wake.notify(true);
         }
-        settled.is_some()
+        true
     }
 }
 

@@ -27,8 +27,7 @@ use crate::lock::lock;
 use crate::outbox::Outgoing;
 use crate::parent::Arrived;
 use crate::parent_process::ParentWatch;
-use crate::polled::Polled;
-use crate::process::{exit_now, with_signals_blocked};
+use crate::process::exit_now;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
@@ -40,8 +39,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use thread::Ready;
 
-/// While a subscriber is full: libzmq does not tell when it is not.
-const RETRY: Duration = Duration::from_millis(2);
+/// How long replies that nobody reads can delay the end of the process.
+const LINGER: Duration = Duration::from_secs(1);
+/// Between two looks at who takes what is left at the end.
+const LOOK: Duration = Duration::from_millis(1);
 /// How long first requests wait for a subscriber: clients that connect IOPub
 /// after shell would miss the output of their first cell.
 const SUBSCRIBER_PATIENCE: Duration = Duration::from_secs(1);
@@ -58,7 +59,7 @@ pub(crate) struct Io {
     /// What comes on shell is not waited for in the next nap: cells wait already,
     /// and a run of all cells should not wake the I/O thread for each.
     shell_can_wait: bool,
-    /// What is to be handed to libzmq together.
+    /// What is to be handed to the sockets together.
     encoded: Vec<Encoded>,
     /// What IOPub did not take.
     blocked: VecDeque<Blocked>,
@@ -102,13 +103,8 @@ impl Io {
     /// What there is to do now; whether there was anything.
     fn turn(&mut self, ready: &Ready, batch: &mut Vec<Outgoing>) -> bool {
         let now = Instant::now();
-        for (socket, told) in self.sockets.all().into_iter().zip(ready.sockets) {
-            if told {
-                socket.told();
-            }
-        }
-        if ready.refused {
-            self.sockets.refusals.report(&self.shared.log);
+        for (name, token, readable, writable) in &ready.sockets {
+            self.sockets.told(*name, *token, *readable, *writable);
         }
         if ready.termination && self.shared.termination.lower() {
             self.shutdown.wish(self.shared.shutdown_grace);
@@ -121,8 +117,9 @@ impl Io {
         active |= self.send_batch(batch);
         self.retry_blocked(now);
         self.timers(now);
-        // Sending may have taken the notice of a message that has come meanwhile.
-        self.receive() || active
+        self.sockets.tidy(now, &self.shared.log);
+        self.sockets.flush();
+        active
     }
 
     fn is_closing(&self) -> bool {
@@ -152,10 +149,11 @@ impl Io {
     }
 
     /// When there is something to do although nothing comes.
-    fn deadline(&self, now: Instant) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         [
             self.shared.iopub.deadline(),
-            (!self.blocked.is_empty()).then(|| now + RETRY),
+            self.give_up_at(),
+            self.sockets.deadline(),
             self.gate.as_ref().and_then(|gate| gate.deadline),
             self.watch.as_ref().and_then(ParentWatch::deadline),
             self.shutdown.deadline(),
@@ -194,8 +192,7 @@ impl Io {
         }
         crate::children::end(Duration::from_millis(100));
         self.drain();
-        // The last messages are in libzmq's hands; its threads need a moment.
-        std::thread::sleep(Duration::from_millis(100));
+        self.linger();
         exit_now(1)
     }
 
@@ -203,8 +200,19 @@ impl Io {
     fn finish(mut self, batch: &mut Vec<Outgoing>) {
         self.send_batch(batch);
         self.drain();
+        self.linger();
         self.shared.stopped.store(true, Ordering::Release);
-        // Dropping the sockets sends what libzmq holds, for as long as it lingers.
+    }
+
+    /// Waits for who has to take what was sent last, and closes the sockets.
+    fn linger(&mut self) {
+        let deadline = Instant::now() + LINGER;
+        self.sockets.flush();
+        while self.sockets.has_output() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+            self.sockets.retry();
+        }
+        self.sockets.close();
     }
 
     /// Answers what waits and sends everything, until the time of closing is over.
@@ -226,7 +234,8 @@ impl Io {
                 return;
             }
             if !self.blocked.is_empty() {
-                std::thread::sleep(RETRY);
+                std::thread::sleep(LOOK);
+                self.sockets.retry();
             }
         }
     }
@@ -235,25 +244,21 @@ impl Io {
 /// Sends what waits, unless somebody else is at the sockets; whether nothing is
 /// left to do for the I/O thread. For threads of the language.
 fn send_in_its_place(io: &Mutex<Option<Io>>) -> bool {
-    // A signal would end a system call of libzmq and lose the message.
-    with_signals_blocked(|| {
-        // Also `Err` where a thread has panicked at the sockets.
-        let Ok(mut io) = io.try_lock() else {
-            return false;
-        };
-        let Some(io) = io.as_mut() else {
-            return false;
-        };
-        let thread = io.sockets.thread;
-        thread.handed(|| io.send_batch(&mut Vec::new()));
-        let outbox = &io.shared.outbox;
-        outbox.wake.clear_alarm();
-        outbox.is_empty() && io.shared.iopub.deadline().is_none() && is_settled(io)
-    })
+    // Also `Err` where a thread has panicked at the sockets.
+    let Ok(mut io) = io.try_lock() else {
+        return false;
+    };
+    let Some(io) = io.as_mut() else {
+        return false;
+    };
+    io.send_batch(&mut Vec::new());
+    let outbox = &io.shared.outbox;
+    outbox.wake.clear_alarm();
+    outbox.is_empty() && io.shared.iopub.deadline().is_none() && is_settled(io)
 }
 
-/// Whether nothing is left to do but to wait for the sockets' descriptors. Who
+/// Whether nothing is left to do but to wait for the descriptors that are polled. Who
 /// leaves the sockets otherwise has to wake the I/O thread.
 fn is_settled(io: &Io) -> bool {
-    io.blocked.is_empty() && !io.sockets.all().into_iter().any(Polled::has_untold)
+    io.blocked.is_empty() && io.sockets.is_settled()
 }

@@ -1,17 +1,15 @@
-//! Sending: encode, sign, hand to libzmq. A subscriber that is full makes IOPub
-//! wait, and nothing else.
+//! Sending: encode, sign, hand to the sockets. A subscriber that is full makes
+//! IOPub wait, and nothing else.
 //!
-//! What leaves together is encoded first and handed over then. libzmq's thread
-//! sends what it finds: given one message after the other, slowly, it wakes for
-//! each and makes a system call of its own for each.
+//! What is encoded together leaves with one system call to each peer.
 
-use super::{Io, RETRY};
+use super::Io;
 use crate::outbox::{Outbound, Outgoing};
 use crate::parent::Arrived;
-use crate::polled::Polled;
 use crate::protocol::{Channel, ExecutionState, MessageType, RawJson};
 use crate::request::Aborted;
 use crate::wire::{self, Parts};
+use crate::zmtp::Multipart;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -23,17 +21,14 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// How many messages are encoded before they are handed over.
 const TOGETHER: usize = 64;
-/// Frames up to this size are copied into memory of libzmq's, which takes one
-/// allocation, or none; to lend it ours takes two.
-const COPIED: usize = 4096;
 
 /// A message IOPub did not take.
 pub(super) struct Blocked {
-    frames: Vec<Bytes>,
+    message: Multipart,
     counted: usize,
 }
 
-/// A message that is ready for libzmq.
+/// A message that is ready for the sockets.
 pub(super) enum Encoded {
     Publish(Blocked),
     Reply(Channel, Vec<Bytes>),
@@ -59,18 +54,19 @@ impl Io {
                 message,
                 counted,
             } => {
-                let frames = self.encode(&[topic], message);
-                self.hold(Encoded::Publish(Blocked { frames, counted }));
+                let message = Multipart::new(self.encode(&[topic], message));
+                self.hold(Encoded::Publish(Blocked { message, counted }));
             }
             Outgoing::Reply { channel, message } => self.reply(channel, message),
             Outgoing::Input { message } => {
                 // Answers to earlier questions must not be taken for its own.
+                self.sockets.stdin.socket.suspect();
                 self.receive_stdin(usize::MAX);
                 self.shared.stdin.asked(message.msg_id.as_deref());
                 let addresses = addresses(&message);
                 let frames = self.encode(&addresses, message);
                 self.hand_over();
-                send_frames(&self.sockets.stdin, frames.into_iter());
+                self.sockets.stdin.send(frames);
             }
             Outgoing::ReplyAborting {
                 channel,
@@ -80,6 +76,7 @@ impl Io {
                 // What lies in the socket was sent before its sender could know
                 // of the error. The socket is read empty, then the reply goes.
                 self.open_gate();
+                self.sockets.shell.socket.suspect();
                 self.receive_shell(usize::MAX);
                 queue.sweep();
                 self.reply(channel, message);
@@ -145,33 +142,33 @@ impl Io {
         }
     }
 
-    /// Gives libzmq what is encoded.
+    /// Gives the sockets what is encoded.
     pub(super) fn hand_over(&mut self) {
         let published = |message: &Encoded| matches!(message, Encoded::Publish(_));
         if self.encoded.iter().any(published) {
-            // A subscription takes effect when libzmq is next called, and the first
-            // that a subscriber gets is to be its welcome.
+            // Who has subscribed by now is to get it.
+            self.sockets.iopub.socket.look();
             self.welcome();
         }
         let mut encoded = std::mem::take(&mut self.encoded);
         for message in encoded.drain(..) {
             match message {
                 Encoded::Publish(message) => self.publish(message),
-                Encoded::Reply(Channel::Shell, frames) => {
-                    send_frames(&self.sockets.shell, frames.into_iter());
-                }
-                Encoded::Reply(Channel::Control, frames) => {
-                    send_frames(&self.sockets.control, frames.into_iter());
-                }
+                Encoded::Reply(Channel::Shell, frames) => self.sockets.shell.send(frames),
+                Encoded::Reply(Channel::Control, frames) => self.sockets.control.send(frames),
             }
         }
         self.encoded = encoded;
+        self.sockets.flush();
     }
 
     /// Publishes past the outbox what has no order to keep, or comes first.
     pub(super) fn publish_now(&mut self, topic: Bytes, kind: MessageType, content: RawJson) {
-        let frames = self.encode(&[topic], Outbound::new(kind, content, None));
-        self.publish(Blocked { frames, counted: 0 });
+        let message = Multipart::new(self.encode(&[topic], Outbound::new(kind, content, None)));
+        self.publish(Blocked {
+            message,
+            counted: 0,
+        });
     }
 
     fn encode(&mut self, addresses: &[Bytes], message: Outbound) -> Vec<Bytes> {
@@ -203,63 +200,56 @@ impl Io {
         // Behind a message that waits all wait, to keep their order.
         if !self.blocked.is_empty() {
             self.blocked.push_back(message);
-        } else if let Err(message) = self.try_publish(message) {
+        } else if !self.try_publish(&message, false) {
             self.blocked.push_back(message);
             self.blocked_since = Some(Instant::now());
         }
     }
 
-    fn try_publish(&mut self, message: Blocked) -> Result<(), Blocked> {
-        let topic = message.frames.first().map_or(&[][..], |topic| topic);
-        match self.sockets.iopub.send(topic, true) {
-            Err(zmq::Error::EAGAIN) => return Err(message),
-            Err(error) => self.shared.log.say(format_args!("cannot publish: {error}")),
-            // libzmq looks for room at the first frame only.
-            Ok(()) => {
-                let mut frames = message.frames.into_iter();
-                frames.next();
-                send_frames(&self.sockets.iopub, frames);
-            }
+    fn try_publish(&mut self, blocked: &Blocked, pass_over: bool) -> bool {
+        let published = self.sockets.iopub.publish(&blocked.message, pass_over);
+        if published {
+            self.shared.outbox.subtract_backlog(blocked.counted);
         }
-        self.shared.outbox.subtract_backlog(message.counted);
-        Ok(())
+        published
     }
 
     /// Tries again to publish what IOPub did not take.
     pub(super) fn retry_blocked(&mut self, now: Instant) {
         while let Some(message) = self.blocked.pop_front() {
-            if let Err(message) = self.try_publish(message) {
+            if !self.try_publish(&message, false) {
                 self.blocked.push_front(message);
                 break;
             }
             self.blocked_since = Some(now);
         }
-        if self.blocked.is_empty() {
-            self.blocked_since = None;
-            return;
-        }
-        let full = self.shared.outbox.is_full();
-        let patience = if full { GIVE_UP_FULL } else { GIVE_UP };
-        if self
-            .blocked_since
-            .is_some_and(|since| now >= since + patience + RETRY)
+        if self.give_up_at().is_some_and(|at| at <= now)
+            && let Some(message) = self.blocked.pop_front()
         {
-            let seconds = patience.as_secs();
+            let seconds = self.patience().as_secs();
             self.shared.log.say(format_args!(
                 "a subscriber took no output for {seconds} s; it loses some until it reads again"
             ));
-            // One message that may be lost takes every full subscriber out of
-            // libzmq's list, until it reads again; the others get it, and all
-            // that follow.
-            self.sockets.set_lossless(false);
-            if let Some(message) = self.blocked.pop_front()
-                && let Err(message) = self.try_publish(message)
-            {
-                self.blocked.push_front(message);
-            }
-            self.sockets.set_lossless(true);
+            // The others get it, and all that follow.
+            self.try_publish(&message, true);
             self.blocked_since = Some(now);
         }
+        if self.blocked.is_empty() {
+            self.blocked_since = None;
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.shared.outbox.is_full() {
+            GIVE_UP_FULL
+        } else {
+            GIVE_UP
+        }
+    }
+
+    /// When a subscriber that takes nothing is given up on, if one is waited for.
+    pub(super) fn give_up_at(&self) -> Option<Instant> {
+        self.blocked_since.map(|since| since + self.patience())
     }
 }
 
@@ -269,20 +259,4 @@ fn addresses(message: &Outbound) -> Vec<Bytes> {
         .parent
         .as_ref()
         .map_or_else(Vec::new, |parent| parent.message.identities.clone())
-}
-
-/// Hands frames to libzmq, long ones without a copy where we alone hold them. A
-/// client that has gone is not an error.
-pub(super) fn send_frames(socket: &Polled, mut frames: impl ExactSizeIterator<Item = Bytes>) {
-    while let Some(frame) = frames.next() {
-        let more = frames.len() > 0;
-        let message = if frame.len() <= COPIED {
-            zmq::Message::from(&frame[..])
-        } else {
-            zmq::Message::from(Vec::from(frame))
-        };
-        if socket.send(message, more).is_err() {
-            return;
-        }
-    }
 }

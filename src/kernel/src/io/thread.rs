@@ -6,11 +6,11 @@ use super::{Io, send_in_its_place};
 #[cfg(target_os = "linux")]
 use crate::lent::Lent;
 use crate::lock::lock;
-use crate::polled::Polled;
 use crate::process::block_signals;
 use crate::shared::Shared;
-use crate::sockets::SHELL;
+use crate::sockets::Name;
 use crate::wake::NAP;
+use crate::zmtp::{Interest, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, RawFd};
 use std::sync::{Arc, Mutex};
@@ -20,19 +20,16 @@ use std::time::Instant;
 pub(crate) struct IoThread {
     io: Arc<Mutex<Option<Io>>>,
     shared: Arc<Shared>,
-    /// In the order of `Sockets::all`.
-    sockets: [RawFd; 5],
+    /// Where clients of the shell socket are waited for by the language, too.
     #[cfg(target_os = "linux")]
     shell: Arc<Lent>,
-    refusals: Vec<RawFd>,
 }
 
 /// What a poll found.
 #[derive(Default)]
 pub(super) struct Ready {
-    /// In the order of `Sockets::all`.
-    pub(super) sockets: [bool; 5],
-    pub(super) refused: bool,
+    /// Which may be read, and which may be written.
+    pub(super) sockets: Vec<(Name, Token, bool, bool)>,
     pub(super) termination: bool,
     pub(super) parent: bool,
     pub(super) descriptors: bool,
@@ -43,23 +40,20 @@ pub(super) struct Ready {
 /// What to wait for, beside the sockets.
 struct Sleep {
     deadline: Option<Instant>,
-    /// By the order of the sockets.
-    awaited: [bool; 5],
+    interests: Vec<(Name, Interest)>,
+    /// Whether to look at what is lent.
+    lent: bool,
     parent: Option<RawFd>,
     descriptors: Option<[RawFd; 2]>,
 }
 
 impl IoThread {
-    pub(crate) fn new(io: Io) -> std::io::Result<IoThread> {
-        #[cfg_attr(not(target_os = "linux"), expect(unused_mut))]
-        let mut sockets = io.sockets.all().map(Polled::fd);
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut))]
+    pub(crate) fn new(mut io: Io) -> std::io::Result<IoThread> {
         #[cfg(target_os = "linux")]
-        let shell = Arc::new(Lent::new(io.sockets.shell.fd())?);
+        let shell = Arc::new(Lent::new()?);
         #[cfg(target_os = "linux")]
-        {
-            sockets[SHELL] = shell.fd();
-        }
-        let refusals = io.sockets.refusals.descriptors();
+        io.sockets.shell.socket.lend(Arc::clone(&shell));
         let shared = Arc::clone(&io.shared);
         let io = Arc::new(Mutex::new(Some(io)));
         let in_its_place = Arc::downgrade(&io);
@@ -71,10 +65,8 @@ impl IoThread {
         Ok(IoThread {
             io,
             shared,
-            sockets,
             #[cfg(target_os = "linux")]
             shell,
-            refusals,
         })
     }
 
@@ -88,11 +80,7 @@ impl IoThread {
     pub(crate) fn run(self) {
         block_signals();
         let mut batch = Vec::new();
-        // libzmq tells nobody who has never asked.
-        let mut ready = Ready {
-            refused: true,
-            ..Ready::default()
-        };
+        let mut ready = Ready::default();
         let wake = &self.shared.outbox.wake;
         loop {
             wake.take_urgent();
@@ -115,21 +103,26 @@ impl IoThread {
 
     fn poll(&self, sleep: &Sleep) -> Ready {
         let shared = &self.shared;
-        let awaited = self.sockets.iter().zip(sleep.awaited);
-        let awaited = awaited.filter(|(_, awaited)| *awaited);
-        let mut descriptors: Vec<RawFd> = awaited.map(|(descriptor, _)| *descriptor).collect();
-        descriptors.extend([shared.outbox.wake.fd(), shared.termination.fd()]);
-        descriptors.extend(shared.outbox.wake.alarm_fd());
-        descriptors.extend(&self.refusals);
+        let wake = &shared.outbox.wake;
+        let mut descriptors = vec![wake.fd(), shared.termination.fd()];
+        descriptors.extend(wake.alarm_fd());
         descriptors.extend(sleep.parent);
         descriptors.extend(sleep.descriptors.iter().flatten());
-        let mut items: Vec<PollFd<'_>> = descriptors
-            .iter()
-            .map(|descriptor| {
+        descriptors.extend(self.lent_fd().filter(|_| sleep.lent));
+        let others = descriptors.iter().map(|fd| (*fd, PollFlags::IN));
+        let sockets = sleep.interests.iter().map(|(_, interest)| {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, interest.read);
+            flags.set(PollFlags::OUT, interest.write);
+            (interest.descriptor, flags)
+        });
+        let mut items: Vec<PollFd<'_>> = others
+            .chain(sockets)
+            .map(|(descriptor, flags)| {
                 // SAFETY: all of them are closed by this thread alone, when it has
-                // left its loop, or by the owner of what `shared` holds.
-                let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor) };
-                PollFd::from_borrowed_fd(descriptor, PollFlags::IN)
+                // left this function, or by the owner of what `shared` holds.
+                let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+                PollFd::from_borrowed_fd(descriptor, flags)
             })
             .collect();
         let left = sleep.deadline.map(|deadline| {
@@ -140,17 +133,55 @@ impl IoThread {
         if poll(&mut items, left.as_ref()).is_err() {
             return Ready::default();
         }
-        let mut states = items.iter().map(|item| !item.revents().is_empty());
-        let mut next = || states.next().unwrap_or(false);
-        Ready {
-            sockets: sleep.awaited.map(|awaited| awaited && next()),
-            wake: next(),
-            termination: next(),
-            alarm: shared.outbox.wake.alarm_fd().is_some() && next(),
-            refused: (0..self.refusals.len()).fold(false, |any, _| next() || any),
-            parent: sleep.parent.is_some() && next(),
-            descriptors: next() | next(),
+        let mut states = items.iter().map(PollFd::revents);
+        let mut next = || states.next().is_some_and(|events| !events.is_empty());
+        let (woken, termination) = (next(), next());
+        let alarm = wake.alarm_fd().is_some() && next();
+        let parent = sleep.parent.is_some() && next();
+        let readable = sleep.descriptors.is_some() && (next() | next());
+        let lent = self.lent_fd().is_some() && sleep.lent && next();
+        let told = sleep.interests.iter().zip(states);
+        let told = told.filter(|(_, events)| !events.is_empty());
+        let mut sockets: Vec<_> = told
+            .map(|((name, interest), events)| {
+                // An error, or the end, is found by reading.
+                let readable = !(events - PollFlags::OUT).is_empty();
+                let writable = events.contains(PollFlags::OUT);
+                (*name, interest.token, readable, writable)
+            })
+            .collect();
+        if lent {
+            sockets.extend(self.lent_told());
         }
+        Ready {
+            sockets,
+            termination,
+            parent,
+            descriptors: readable,
+            wake: woken,
+            alarm,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn lent_fd(&self) -> Option<RawFd> {
+        Some(self.shell.fd())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn lent_told(&self) -> impl Iterator<Item = (Name, Token, bool, bool)> {
+        let told = self.shell.told().into_iter();
+        told.map(|descriptor| (Name::Shell, Token::Connection(descriptor), true, false))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn lent_fd(&self) -> Option<RawFd> {
+        None
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn lent_told(&self) -> impl Iterator<Item = (Name, Token, bool, bool)> {
+        std::iter::empty()
     }
 }
 
@@ -161,12 +192,10 @@ impl Io {
         let now = Instant::now();
         let shell_can_wait = std::mem::take(&mut self.shell_can_wait);
         let active = active || shell_can_wait;
-        let sockets = self.sockets.all();
-        let mut awaited = [true; 5];
-        awaited[SHELL] = !shell_can_wait;
         let outbox = &self.shared.outbox;
-        let mut awaited_sockets = sockets.iter().zip(awaited);
-        let hurry = awaited_sockets.any(|(socket, awaited)| awaited && socket.is_unsettled())
+        let awaited = |name: &Name| *name != Name::Shell || !shell_can_wait;
+        let mut unsettled = Name::ALL.iter().filter(|name| awaited(name));
+        let hurry = unsettled.any(|name| self.sockets.get(*name).is_unsettled())
             || self.is_closing()
             || if active {
                 outbox.wake.is_urgent()
@@ -178,13 +207,22 @@ impl Io {
         } else {
             // Who is active naps before it sleeps.
             let nap = active.then(|| now + NAP);
-            [self.deadline(now), nap].into_iter().flatten().min()
+            [self.deadline(), nap].into_iter().flatten().min()
         };
         // While the backlog is full the pipes fill up, and who writes waits.
         let full = outbox.is_full();
+        let mut interests = Vec::with_capacity(16);
+        for name in Name::ALL {
+            let of_socket = self.sockets.get(name).interests(now);
+            interests.extend(of_socket.filter_map(|mut interest| {
+                interest.read &= awaited(&name);
+                (interest.read || interest.write).then_some((name, interest))
+            }));
+        }
         Sleep {
             deadline,
-            awaited,
+            interests,
+            lent: !shell_can_wait,
             parent: self.watch.as_ref().and_then(|watch| watch.fd()),
             descriptors: self.shared.iopub.descriptors().filter(|_| !full),
         }

@@ -13,3 +13,4 @@ mod lifecycle;
 mod output;
 mod requests;
 mod subshells;
+mod transport;
