@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 const BACKLOG_LIMIT: usize = 12 << 20;
 /// Above so many they wait while bytes are leaving: whoever writes faster than
 /// they leave is done no sooner for running ahead, and needs the memory.
-const AHEAD: usize = 2 << 20;
+const AHEAD: usize = 512 << 10;
 /// When none have left for so long a subscriber pauses, and writers go on up to
 /// the limit: a cell does not wait for a moment's pause.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -111,7 +111,7 @@ pub(crate) struct Outbox {
     queue: Mutex<Vec<Outgoing>>,
     sender: OnceLock<Sender>,
     pub(crate) wake: Wake,
-    /// Bytes of messages for IOPub that libzmq has not taken.
+    /// Bytes of messages for IOPub that the socket has not taken.
     backlog: AtomicUsize,
     /// Bytes of text that are not in a message yet. They are changed under the
     /// lock of the text alone, with every write: a number that is only stored.
