@@ -181,3 +181,36 @@ def test_the_connection_file_of_a_restart_stays(fresh_kernel: Kernel) -> None:
     client.send("control", "shutdown_request", {"restart": True})
     fresh_kernel.wait_for_exit()
     assert fresh_kernel.connection_file.exists()
+
+
+DAEMON = """\
+import os, time
+read, write = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if (daemon := os.fork()) == 0:
+        time.sleep(1000)
+    os.write(write, str(daemon).encode())
+    os._exit(0)
+os.wait()
+int(os.read(read, 100))"""
+
+
+@pytest.mark.ipykernel_differs("the ports stay taken for as long as the daemon lives")
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_a_daemon_that_a_cell_has_forked_does_not_keep_the_ports(
+    start_kernel: StartKernel, transport: str
+) -> None:
+    """It has inherited the sockets, and a restarted kernel is to be at the same places."""
+    first = start_kernel(transport=transport)
+    client = first.client()
+    daemon = int(client.run(DAEMON).result or "")
+    try:
+        client.reply_to(client.send("control", "shutdown_request", {"restart": True}))
+        assert first.wait_for_exit() == 0
+        assert is_running(daemon)
+        places = {name: first.connection[name] for name in first.connection if name != "key"}
+        again = start_kernel(transport=transport, connection=places)
+        assert again.client().run("1").result == "1"
+    finally:
+        os.kill(daemon, signal.SIGKILL)

@@ -1,6 +1,7 @@
 //! Where peers connect to: a port of an address, or a file.
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::net::{Shutdown, shutdown};
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
@@ -95,6 +96,16 @@ impl Listener {
                 Ok(stream.into())
             }
         }
+    }
+
+    /// Nobody is let in any more. A child that was forked may have the socket, too: closing
+    /// it would leave the port taken.
+    pub(crate) fn close(&self) {
+        // Where the system knows no end of listening, closing it is all there is.
+        let _ = match self {
+            Listener::Tcp(listener) => shutdown(listener, Shutdown::Read),
+            Listener::Unix { listener, .. } => shutdown(listener, Shutdown::Read),
+        };
     }
 
     /// What to poll.

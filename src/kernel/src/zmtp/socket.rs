@@ -208,7 +208,7 @@ impl Socket {
         }
     }
 
-    /// Tells the peers that nothing will follow.
+    /// Tells the peers that nothing will follow, and lets in no others.
     pub(crate) fn close(&mut self) {
         // A connection that is closed with something unread is reset, and what it has not
         // delivered yet is lost.
@@ -219,6 +219,7 @@ impl Socket {
             }
         }
         self.connections.iter_mut().for_each(Connection::close);
+        self.listener.close();
     }
 
     pub(super) fn connections(&mut self) -> &mut [Connection] {
