@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// How many descriptors one wait tells of at most.
 const EVENTS: usize = 64;
 
+/// How often requests are read before who waits gets its turn.
+const ROUNDS: usize = 1000;
+
 /// Where a thread of the language waits, by an epoll of its own, for requests
 /// and for whatever else that epoll watches.
 #[derive(Clone)]
@@ -63,7 +66,7 @@ impl Idle {
     ) -> io::Result<Vec<(RawFd, u32)>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut buffer = [MaybeUninit::uninit(); EVENTS];
-        loop {
+        for _ in 0..ROUNDS {
             let left = deadline.map(milliseconds_until);
             let (told, _) = epoll::wait(epoll, &mut buffer, left.as_ref())?;
             let mut requests = Vec::new();
@@ -81,6 +84,8 @@ impl Idle {
                 return Ok(events);
             }
         }
+        // Requests that never cease: who waits may have signals to look at.
+        Ok(Vec::new())
     }
 
     /// Reads these connections of the shell socket and answers what needs no language;

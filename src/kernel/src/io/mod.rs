@@ -63,7 +63,6 @@ pub(crate) struct Io {
     encoded: Vec<Encoded>,
     /// What IOPub did not take.
     blocked: VecDeque<Blocked>,
-    blocked_since: Option<Instant>,
     /// Requests that wait for the first subscriber; `None` once there was one.
     gate: Option<Gate>,
     started: bool,
@@ -94,7 +93,6 @@ impl Io {
             shell_can_wait: false,
             encoded: Vec::new(),
             blocked: VecDeque::new(),
-            blocked_since: None,
             gate: Some(Gate::default()),
             started: false,
         }
@@ -115,7 +113,7 @@ impl Io {
         let mut active = self.receive();
         self.shared.iopub.service(now, ready.descriptors);
         active |= self.send_batch(batch);
-        self.retry_blocked(now);
+        self.retry_blocked();
         self.timers(now);
         self.sockets.tidy(now, &self.shared.log);
         self.sockets.flush();
@@ -229,14 +227,18 @@ impl Io {
         let mut batch = Vec::new();
         loop {
             let any = self.send_batch(&mut batch);
-            self.retry_blocked(Instant::now());
+            self.retry_blocked();
             if !any && (self.blocked.is_empty() || Instant::now() >= deadline) {
-                return;
+                break;
             }
             if !self.blocked.is_empty() {
                 std::thread::sleep(LOOK);
                 self.sockets.retry();
             }
+        }
+        // Who takes it now gets it all the same.
+        for message in std::mem::take(&mut self.blocked) {
+            self.publish_at_last(&message);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Io {
             let Some(frames) = self.sockets.heartbeat.receive() else {
                 break;
             };
-            self.sockets.heartbeat.send(frames);
+            self.sockets.heartbeat.echo(frames);
         }
         self.sockets.heartbeat.socket.flush();
     }
@@ -66,9 +66,10 @@ impl Io {
     /// New subscriptions are welcomed (JEP 65), so that clients know that they
     /// will miss nothing from here on.
     pub(super) fn welcome(&mut self) -> bool {
-        let mut any = false;
-        while let Some(topic) = self.sockets.iopub.receive() {
-            any = true;
+        for count in 0..TURN {
+            let Some(topic) = self.sockets.iopub.receive() else {
+                return count > 0;
+            };
             let subscription = String::from_utf8_lossy(&topic).into_owned();
             let content = RawJson::encode(&IopubWelcome { subscription });
             self.publish_now(topic, MessageType::IopubWelcome, content);
@@ -81,6 +82,6 @@ impl Io {
             }
             self.open_gate();
         }
-        any
+        true
     }
 }

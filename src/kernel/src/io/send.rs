@@ -19,6 +19,9 @@ const GIVE_UP_FULL: Duration = Duration::from_secs(10);
 /// The same while there is room: the other subscribers must not wait for ever.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
+/// The same when the kernel ends: the others are to get the last of it in time.
+const GIVE_UP_ENDING: Duration = Duration::from_millis(500);
+
 /// How many messages are encoded before they are handed over.
 const TOGETHER: usize = 64;
 
@@ -198,49 +201,45 @@ impl Io {
 
     fn publish(&mut self, message: Blocked) {
         // Behind a message that waits all wait, to keep their order.
-        if !self.blocked.is_empty() {
+        if !self.blocked.is_empty() || !self.try_publish(&message) {
             self.blocked.push_back(message);
-        } else if !self.try_publish(&message, false) {
-            self.blocked.push_back(message);
-            self.blocked_since = Some(Instant::now());
         }
     }
 
-    fn try_publish(&mut self, blocked: &Blocked, pass_over: bool) -> bool {
-        let published = self.sockets.iopub.publish(&blocked.message, pass_over);
+    fn try_publish(&mut self, blocked: &Blocked) -> bool {
+        let patience = self.patience();
+        let published = self.sockets.iopub.publish(&blocked.message, patience);
         if published {
             self.shared.outbox.subtract_backlog(blocked.counted);
+        }
+        if self.sockets.iopub.take_passed_over() {
+            let seconds = patience.as_secs_f32();
+            self.shared.log.say(format_args!(
+                "a subscriber took no output for {seconds} s; it loses some until it reads again"
+            ));
         }
         published
     }
 
+    /// Publishes it to those who have room, whoever else has none.
+    pub(super) fn publish_at_last(&mut self, blocked: &Blocked) {
+        self.sockets.iopub.publish(&blocked.message, Duration::ZERO);
+    }
+
     /// Tries again to publish what IOPub did not take.
-    pub(super) fn retry_blocked(&mut self, now: Instant) {
+    pub(super) fn retry_blocked(&mut self) {
         while let Some(message) = self.blocked.pop_front() {
-            if !self.try_publish(&message, false) {
+            if !self.try_publish(&message) {
                 self.blocked.push_front(message);
-                break;
+                return;
             }
-            self.blocked_since = Some(now);
-        }
-        if self.give_up_at().is_some_and(|at| at <= now)
-            && let Some(message) = self.blocked.pop_front()
-        {
-            let seconds = self.patience().as_secs();
-            self.shared.log.say(format_args!(
-                "a subscriber took no output for {seconds} s; it loses some until it reads again"
-            ));
-            // The others get it, and all that follow.
-            self.try_publish(&message, true);
-            self.blocked_since = Some(now);
-        }
-        if self.blocked.is_empty() {
-            self.blocked_since = None;
         }
     }
 
     fn patience(&self) -> Duration {
-        if self.shared.outbox.is_full() {
+        if self.is_closing() {
+            GIVE_UP_ENDING
+        } else if self.shared.outbox.is_full() {
             GIVE_UP_FULL
         } else {
             GIVE_UP
@@ -249,7 +248,11 @@ impl Io {
 
     /// When a subscriber that takes nothing is given up on, if one is waited for.
     pub(super) fn give_up_at(&self) -> Option<Instant> {
-        self.blocked_since.map(|since| since + self.patience())
+        if self.blocked.is_empty() {
+            return None;
+        }
+        let silent_since = self.sockets.iopub.silent_since();
+        silent_since.map(|since| since + self.patience())
     }
 }
 

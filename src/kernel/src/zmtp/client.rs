@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::io::{Error, ErrorKind, Result};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Client {
     /// Connects to a port, which may be bound only later.
     pub(crate) fn tcp(ip: &str, port: u16, deadline: Instant) -> Result<Client> {
         Client::connect(deadline, || {
-            let stream = TcpStream::connect(&addresses(ip, port)?[..])?;
+            let stream = connect_by(&addresses(ip, port)?, deadline)?;
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
             without_signal(&stream)?;
@@ -109,4 +109,17 @@ impl Client {
         self.connection.flush();
         Ok(())
     }
+}
+
+/// To the first of the addresses that answers.
+fn connect_by(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream> {
+    let mut failed = Error::from(ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match TcpStream::connect_timeout(address, left.max(RETRY)) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }

@@ -13,6 +13,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::time::Instant;
 
 /// A subscriber that has not taken so many bytes takes no more messages.
 const FULL: usize = 256 << 10;
@@ -20,6 +21,8 @@ const FULL: usize = 256 << 10;
 const COPIED: usize = 4 << 10;
 /// The longest command of a handshake: its metadata is all that may be long.
 const HANDSHAKE: usize = 64 << 10;
+/// How often a connection is read before the others get their turn.
+const READS: usize = 64;
 /// How many pieces are handed to the system at once.
 const PIECES: usize = 64;
 
@@ -118,6 +121,8 @@ pub(crate) struct Connection {
     waiting: usize,
     /// The system takes nothing at the moment.
     clogged: bool,
+    /// When bytes have last left, or were the first to wait.
+    pub(super) moved: Instant,
     /// Why the peer was turned away.
     pub(crate) refused: Option<&'static str>,
     /// What replies are addressed to; subscriptions.
@@ -125,10 +130,12 @@ pub(crate) struct Connection {
     pub(crate) topics: Vec<Bytes>,
     /// Others are told, too, when something arrives, and it need not be polled for that.
     pub(crate) lent: bool,
+    /// How many of its subscriptions were welcomed.
+    pub(crate) welcomes: usize,
     /// It gets nothing until it has taken what waits for it.
     pub(crate) skipped: bool,
-    /// Another has its identity: what it has sent is read, no more.
-    superseded: bool,
+    /// It gets nothing any more, and is closed when what it has sent was read.
+    leaving: bool,
 }
 
 impl Connection {
@@ -154,12 +161,14 @@ impl Connection {
             left: 0,
             waiting: 0,
             clogged: false,
+            moved: Instant::now(),
             refused: None,
             identity: Bytes::new(),
             topics: Vec::new(),
             lent: false,
+            welcomes: 0,
             skipped: false,
-            superseded: false,
+            leaving: false,
         };
         let greeting = greeting::greeting(connection.mechanism(), connection.curve.is_some());
         connection.queue(Bytes::copy_from_slice(&greeting));
@@ -182,6 +191,11 @@ impl Connection {
     /// Whether it is past the handshake, and not at its end.
     pub(crate) fn is_ready(&self) -> bool {
         self.state == State::Ready
+    }
+
+    /// Whether it is there to be sent messages.
+    pub(crate) fn takes_messages(&self) -> bool {
+        self.is_ready() && !self.leaving
     }
 
     /// Whether nothing is to be expected of it any more.
@@ -217,12 +231,18 @@ impl Connection {
         self.end();
     }
 
-    /// Another connection takes its place and its identity.
-    pub(crate) fn supersede(&mut self) {
-        self.identity = Bytes::new();
-        self.superseded = true;
-        // The last look, which finds the end of it.
+    /// Sends nothing more to it: another connection takes its place, or it takes nothing.
+    pub(crate) fn leave(&mut self) {
+        self.forget_output();
+        self.leaving = true;
+        // The last look, after which it is closed.
         self.readable = true;
+    }
+
+    /// Turns the peer away.
+    pub(crate) fn refuse(&mut self, reason: &'static str) {
+        self.refused = Some(reason);
+        self.close();
     }
 
     /// Sends a message, as much of it as the system takes at the next `flush`.
@@ -255,30 +275,29 @@ impl Connection {
                 Ok(count) => self.has_left(count),
                 Err(Errno::AGAIN) => self.clogged = true,
                 Err(Errno::INTR) => {}
-                // What has arrived before is still to be read; the end comes with it.
-                Err(_) => {
-                    self.forget_output();
-                    self.readable = true;
-                }
+                // What has arrived before is still to be read.
+                Err(_) => self.leave(),
             }
         }
     }
 
     /// What has arrived, piece by piece; nothing once all of it was taken.
     pub(crate) fn receive(&mut self) -> Option<Incoming> {
+        let mut reads = 0;
         while !self.is_ended() {
             if self.uncut {
                 match self.cut() {
                     Ok(Some(incoming)) => return Some(incoming),
                     Ok(None) => self.uncut = false,
-                    Err(reason) => {
-                        self.refused = Some(reason);
-                        self.close();
-                    }
+                    Err(reason) => self.refuse(reason),
                 }
-            } else if self.readable {
+            } else if self.readable && reads < READS {
                 self.read();
+                reads += 1;
             } else {
+                if self.leaving && !self.readable {
+                    self.close();
+                }
                 break;
             }
         }
@@ -301,9 +320,6 @@ impl Connection {
             Err(Errno::AGAIN) => self.readable = false,
             Err(Errno::INTR) => {}
             Err(_) => self.end(),
-        }
-        if self.superseded && !self.readable && !self.uncut {
-            self.close();
         }
     }
 
@@ -430,6 +446,10 @@ impl Connection {
             // A time to live of two bytes, and what is to be sent back.
             b"PING" => {
                 let context = content.get(2..).ok_or(NO_FRAMES)?;
+                // Who does not read what it asks for need not be told that we live.
+                if self.is_full() {
+                    return Ok(None);
+                }
                 let pong = command("PONG", context);
                 match &mut self.curve {
                     None => self.command(&pong),
@@ -460,7 +480,10 @@ impl Connection {
     }
 
     fn queue(&mut self, piece: Bytes) {
-        if !piece.is_empty() && !self.is_ended() {
+        if !piece.is_empty() && !self.is_ended() && !self.leaving {
+            if self.outgoing.is_empty() {
+                self.moved = Instant::now();
+            }
             self.waiting += piece.len();
             self.outgoing.push_back(piece);
         }
@@ -474,6 +497,7 @@ impl Connection {
     fn has_left(&mut self, count: usize) {
         self.waiting -= count;
         self.left += count;
+        self.moved = Instant::now();
         while let Some(first) = self.outgoing.front()
             && first.len() <= self.left
         {

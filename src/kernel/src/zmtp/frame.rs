@@ -51,25 +51,21 @@ struct Long {
 impl Decoder {
     /// Reads once; how much came, and whether more may be there. Nothing is the end.
     pub(crate) fn read(&mut self, descriptor: BorrowedFd<'_>) -> Result<(usize, bool), Errno> {
-        let into = if let Some(long) = &mut self.long {
+        if let Some(long) = &mut self.long {
             let missing = long.length - long.body.len();
             long.body.reserve(missing.min(long.body.len().max(READ)));
-            &mut long.body
-        } else {
-            self.buffer.drain(..std::mem::take(&mut self.start));
-            self.buffer.reserve(READ);
-            &mut self.buffer
-        };
-        let room = into.capacity() - into.len();
-        let count = rustix::io::read(descriptor, spare_capacity(into))?;
-        if let Some(long) = &mut self.long
-            && long.body.len() > long.length
-        {
-            // The memory was larger than what was asked for.
-            self.buffer.clear();
-            self.start = 0;
-            self.buffer.extend(long.body.drain(long.length..));
+            // Not what comes after it, for which there may be room.
+            let room = missing.min(long.body.capacity() - long.body.len());
+            let into = &mut long.body.spare_capacity_mut()[..room];
+            let count = rustix::io::read(descriptor, into)?.0.len();
+            // SAFETY: the system has written so many bytes behind those that are there.
+            unsafe { long.body.set_len(long.body.len() + count) };
+            return Ok((count, count == room));
         }
+        self.buffer.drain(..std::mem::take(&mut self.start));
+        self.buffer.reserve(READ);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let count = rustix::io::read(descriptor, spare_capacity(&mut self.buffer))?;
         Ok((count, count == room))
     }
 

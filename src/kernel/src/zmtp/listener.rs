@@ -85,14 +85,17 @@ impl Listener {
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
                 // Messages are handed over whole: there is nothing to gather.
-                stream.set_nodelay(true)?;
-                without_signal(&stream)?;
+                let ready = stream
+                    .set_nodelay(true)
+                    .and_then(|()| without_signal(&stream));
+                // Some systems refuse it where the peer has gone already.
+                ready.map_err(|_| ErrorKind::ConnectionAborted)?;
                 Ok(stream.into())
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
-                without_signal(&stream)?;
+                without_signal(&stream).map_err(|_| ErrorKind::ConnectionAborted)?;
                 Ok(stream.into())
             }
         }

@@ -1,6 +1,6 @@
 //! A socket that hears who speaks, and answers whom it names (ROUTER, RFC 28).
 
-use super::connection::{Incoming, Multipart};
+use super::connection::{Connection, Incoming, Multipart};
 use super::listener::Listener;
 use super::socket::{Kind, Socket};
 use crate::encryption::Keys;
@@ -41,6 +41,16 @@ impl Router {
         }
     }
 
+    /// Sends frames back, unless the peer does not read what it gets.
+    pub(crate) fn echo(&mut self, frames: Vec<Bytes>) {
+        let sender = frames.first().cloned().unwrap_or_default();
+        let reads =
+            |connection: &Connection| connection.identity == sender && !connection.is_full();
+        if self.socket.connections().iter().any(reads) {
+            self.send(frames);
+        }
+    }
+
     /// Sends frames to the peer that the first of them names. It may have gone: that is
     /// no error.
     pub(crate) fn send(&mut self, frames: Vec<Bytes>) {
@@ -48,8 +58,8 @@ impl Router {
         let Some(identity) = frames.next() else {
             return;
         };
-        let named = |connection: &&mut super::connection::Connection| {
-            connection.is_ready() && connection.identity == identity
+        let named = |connection: &&mut Connection| {
+            connection.takes_messages() && connection.identity == identity
         };
         if let Some(connection) = self.socket.connections().iter_mut().find(named) {
             connection.send(&Multipart::new(frames.collect()));
@@ -72,8 +82,9 @@ impl Router {
         }
         let name = connection.identity.clone();
         for (other, connection) in connections.iter_mut().enumerate() {
-            if other != place && connection.identity == name {
-                connection.supersede();
+            // It keeps the name: what it has asked is answered to the one that follows it.
+            if other != place && connection.identity == name && connection.takes_messages() {
+                connection.leave();
             }
         }
     }

@@ -56,6 +56,8 @@ pub(crate) struct Socket {
     turn: usize,
     /// Somebody may have connected.
     knocked: bool,
+    /// Somebody has, of whom the thread that polls does not know.
+    grown: bool,
     deaf_until: Option<Instant>,
     /// Where those who are ready are waited for by more than one thread.
     #[cfg(target_os = "linux")]
@@ -74,6 +76,7 @@ impl Socket {
             shaking: Vec::new(),
             turn: 0,
             knocked: true,
+            grown: false,
             deaf_until: None,
             #[cfg(target_os = "linux")]
             lent: None,
@@ -155,7 +158,7 @@ impl Socket {
     /// Whether who polls has to be asked to poll for something else than before.
     pub(crate) fn is_changed(&self) -> bool {
         let changed = |connection: &Connection| connection.has_output() || connection.is_ended();
-        self.connections.iter().any(changed)
+        self.grown || self.connections.iter().any(changed)
     }
 
     /// Whether bytes wait that the system has not taken.
@@ -172,6 +175,7 @@ impl Socket {
     /// What is to happen at a time; closes what has ended. Gives why peers were turned away.
     /// For the thread that polls: no other closes a descriptor.
     pub(crate) fn tidy(&mut self, now: Instant) -> Vec<&'static str> {
+        self.grown = false;
         if self.deaf_until.is_some_and(|until| until <= now) {
             self.deaf_until = None;
             self.knocked = true;
@@ -183,8 +187,7 @@ impl Socket {
             if let Some(connection) = self.with(descriptor)
                 && !connection.is_ended()
             {
-                connection.refused = Some("its handshake took too long");
-                connection.close();
+                connection.refuse("its handshake took too long");
             }
         }
         let ended = |connection: &mut Connection| connection.is_ended();
@@ -220,6 +223,15 @@ impl Socket {
         }
         self.connections.iter_mut().for_each(Connection::close);
         self.listener.close();
+    }
+
+    #[cfg(test)]
+    pub(super) fn listener_port(&self) -> u16 {
+        self.listener.port().expect("a port")
+    }
+
+    pub(super) fn all(&self) -> &[Connection] {
+        &self.connections
     }
 
     pub(super) fn connections(&mut self) -> &mut [Connection] {
@@ -304,6 +316,7 @@ impl Socket {
                     let until = Instant::now() + HANDSHAKE;
                     self.shaking.push((connection.fd(), until));
                     self.connections.push(connection);
+                    self.grown = true;
                 }
                 Err(_) => self.refusals.push("there are no random numbers for it"),
             }

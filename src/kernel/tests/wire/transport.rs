@@ -24,9 +24,17 @@ impl Peer {
 
     /// Its handshake is done, as this type of socket.
     fn ready(port: u16, socket_type: &str) -> Peer {
+        Peer::ready_as(port, socket_type, "")
+    }
+
+    fn ready_as(port: u16, socket_type: &str, identity: &str) -> Peer {
         let mut peer = Peer::connect(port);
         peer.write(&greeting());
-        peer.command("READY", &property("Socket-Type", socket_type));
+        let properties = [
+            property("Socket-Type", socket_type),
+            property("Identity", identity),
+        ];
+        peer.command("READY", &properties.concat());
         let mut theirs = [0; 64];
         peer.0.read_exact(&mut theirs).unwrap();
         assert_eq!((theirs[0], theirs[9], theirs[10]), (0xff, 0x7f, 3));
@@ -271,28 +279,54 @@ fn request_ok(mut request: ipyrust_kernel::Request) {
 fn a_client_that_comes_back_under_its_identity_gets_its_reply() {
     let room = Room::new();
     let mut client = room.client();
-    let id = client.execute("1");
-    let request = room.take();
+    let port = room.kernel.connection().shell_port;
+    let named = || Peer::ready_as(port, "DEALER", "its name");
+    let mut first = named();
     // As when a network has changed: the first connection does not end.
-    let context = zmq::Context::new();
-    let again = context.socket(zmq::DEALER).unwrap();
-    again.set_identity(client.session.id.as_bytes()).unwrap();
-    again
-        .connect(
-            &room
-                .kernel
-                .connection()
-                .endpoint(room.kernel.connection().shell_port),
-        )
-        .unwrap();
+    let header = client.header("execute_request");
+    let frames = client.frames(&header, &json!({"code": "1"}), Vec::new());
+    first.write(&message(&frames));
+    let request = room.take();
+    let mut again = named();
     let header = client.header("kernel_info_request");
-    send(&again, &client.frames(&header, &json!({}), Vec::new()));
-    let first = std::mem::replace(&mut client.shell, again);
-    let info = client.receive(|client| &client.shell);
-    assert_eq!(info.header.msg_type, "kernel_info_reply");
+    again.write(&message(&client.frames(&header, &json!({}), Vec::new())));
+    let reply = decode(again.message(), &mut client.session).unwrap();
+    assert_eq!(reply.header.msg_type, "kernel_info_reply");
     request_ok(request);
-    client.shell_reply(&id);
-    drop(first);
+    let reply = decode(again.message(), &mut client.session).unwrap();
+    assert_eq!(reply.header.msg_type, "execute_reply");
+    first.is_hung_up_on();
+}
+
+#[test]
+fn at_the_end_who_reads_nothing_costs_the_others_nothing() {
+    let room = Room::new();
+    let port = room.kernel.connection().iopub_port;
+    let mut silent = Peer::ready(port, "SUB");
+    silent.command("SUBSCRIBE", b"");
+    silent.message();
+    let mut client = room.client();
+    let parent = client.execute("1");
+    let mut request = room.take();
+    let kind = ipyrust_kernel::MessageType::DisplayData;
+    for number in 0..60 {
+        let content = json!({"data": {"n": number, "text/plain": "x".repeat(1 << 20)}});
+        let content = ipyrust_kernel::RawJson::encode(&content);
+        let parent = Some(request.parent());
+        room.kernel
+            .iopub()
+            .publish(&kind, content, None, Vec::new(), parent);
+    }
+    request.reply(ok(), None, Vec::new()).unwrap();
+    drop(request);
+    let ending = std::thread::spawn(move || drop(room));
+    let all = client.until_idle(&parent);
+    let numbers = all.iter().filter(|one| one.kind == "display_data");
+    let numbers: Vec<_> = numbers
+        .map(|one| one.content["data"]["n"].clone())
+        .collect();
+    assert_eq!(numbers, (0..60).map(|n| json!(n)).collect::<Vec<_>>());
+    ending.join().unwrap();
 }
 
 #[test]
