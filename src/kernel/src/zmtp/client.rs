@@ -4,7 +4,7 @@ use super::connection::{Connection, Incoming, Multipart};
 use super::listener::{addresses, without_signal};
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpStream};
@@ -92,13 +92,9 @@ impl Client {
         }
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.connection.has_output());
-        // SAFETY: the connection is open as long as it is there.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.connection.fd()) };
-        let mut items = [PollFd::from_borrowed_fd(descriptor, flags)];
-        match poll(
-            &mut items,
-            Some(&Timespec::try_from(left).unwrap_or_default()),
-        ) {
+        let mut items = [PollFd::from_borrowed_fd(self.connection.as_fd(), flags)];
+        let left = Timespec::try_from(left).unwrap_or_default();
+        match poll(&mut items, Some(&left)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

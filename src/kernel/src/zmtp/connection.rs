@@ -7,7 +7,7 @@ use super::greeting::{
 };
 use crate::encryption::Keys;
 use bytes::Bytes;
-use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::cell::OnceCell;
@@ -178,6 +178,10 @@ impl Connection {
 
     pub(crate) fn fd(&self) -> RawFd {
         self.stream.as_raw_fd()
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 
     /// The descriptor was found readable, writable, or both.

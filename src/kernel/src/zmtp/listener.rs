@@ -1,6 +1,6 @@
 //! Where peers connect to: a port of an address, or a file.
 
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{Shutdown, shutdown};
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -112,10 +112,10 @@ impl Listener {
     }
 
     /// What to poll.
-    pub(crate) fn fd(&self) -> RawFd {
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Listener::Tcp(listener) => listener.as_raw_fd(),
-            Listener::Unix { listener, .. } => listener.as_raw_fd(),
+            Listener::Tcp(listener) => listener.as_fd(),
+            Listener::Unix { listener, .. } => listener.as_fd(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::encryption::Keys;
 #[cfg(target_os = "linux")]
 use crate::lent::Lent;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{BorrowedFd, RawFd};
+use rustix::fd::{AsRawFd, RawFd};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ impl Socket {
     /// What to poll; what is lent is not polled here for reading.
     pub(crate) fn interests(&self, now: Instant) -> impl Iterator<Item = Interest> {
         let listener = Interest {
-            descriptor: self.listener.fd(),
+            descriptor: self.listener.as_fd().as_raw_fd(),
             token: Token::Listener,
             read: self.deaf_until.is_none_or(|until| until <= now),
             write: false,
@@ -126,18 +126,22 @@ impl Socket {
 
     /// Looks itself, without waiting, whether something has come.
     pub(crate) fn look(&mut self) {
-        let interests: Vec<Interest> = self.interests(Instant::now()).collect();
-        let readable = |interest: &Interest| {
-            // SAFETY: of ours, and open as long as we have it.
-            let descriptor = unsafe { BorrowedFd::borrow_raw(interest.descriptor) };
-            PollFd::from_borrowed_fd(descriptor, PollFlags::IN)
-        };
-        let mut items: Vec<PollFd<'_>> = interests.iter().map(readable).collect();
+        let listener = (Token::Listener, self.listener.as_fd());
+        let connections = self.connections.iter().map(|connection| {
+            let token = Token::Connection(connection.fd());
+            (token, connection.as_fd())
+        });
+        let (tokens, mut items): (Vec<Token>, Vec<PollFd<'_>>) = std::iter::once(listener)
+            .chain(connections)
+            .map(|(token, fd)| (token, PollFd::from_borrowed_fd(fd, PollFlags::IN)))
+            .unzip();
         // Where it fails, what has come is seen a little later.
-        if poll(&mut items, Some(&Timespec::default())).is_ok_and(|count| count > 0) {
-            for (interest, item) in interests.iter().zip(&items) {
-                if !item.revents().is_empty() {
-                    self.told(interest.token, true, false);
+        let found = poll(&mut items, Some(&Timespec::default())).unwrap_or_default();
+        if found > 0 {
+            let readable: Vec<bool> = items.iter().map(|i| !i.revents().is_empty()).collect();
+            for (token, readable) in tokens.into_iter().zip(readable) {
+                if readable {
+                    self.told(token, true, false);
                 }
             }
         }
