@@ -1,7 +1,8 @@
 //! A socket that asks one question and waits for the answer (REQ, RFC 28).
 
-use super::connection::{Connection, Incoming, Multipart};
+use super::connection::{Connection, Incoming};
 use super::listener::{addresses, without_signal};
+use super::multipart::Multipart;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;

@@ -5,20 +5,18 @@ use super::frame::{self, COMMAND, Decoder, Frame, MORE};
 use super::greeting::{
     self, GREETING, Mechanism, Metadata, command, is_foreign, names, parse_command, properties,
 };
+use super::multipart::Multipart;
 use crate::encryption::Keys;
 use bytes::Bytes;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::time::Instant;
 
 /// A subscriber that has not taken so many bytes takes no more messages.
 const FULL: usize = 256 << 10;
-/// Frames up to this length are copied into one piece of memory.
-const COPIED: usize = 4 << 10;
 /// The longest command of a handshake: its metadata is all that may be long.
 const HANDSHAKE: usize = 64 << 10;
 /// How often a connection is read before the others get their turn.
@@ -30,53 +28,6 @@ const PIECES: usize = 64;
 const SEND: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const SEND: SendFlags = SendFlags::empty();
-
-/// A message that is sent to one peer or to many.
-pub(crate) struct Multipart {
-    frames: Vec<Bytes>,
-    /// As it goes over connections that are not encrypted.
-    plain: OnceCell<Vec<Bytes>>,
-}
-
-impl Multipart {
-    pub(crate) fn new(frames: Vec<Bytes>) -> Multipart {
-        let plain = OnceCell::new();
-        Multipart { frames, plain }
-    }
-
-    /// The first frame.
-    pub(crate) fn first(&self) -> &[u8] {
-        self.frames.first().map_or(&[], |frame| frame)
-    }
-
-    /// Each frame, and whether more follow.
-    fn with_flags(&self) -> impl Iterator<Item = (u8, &Bytes)> {
-        let last = self.frames.len().saturating_sub(1);
-        let flags = move |place| if place < last { MORE } else { 0 };
-        let frames = self.frames.iter().enumerate();
-        frames.map(move |(place, frame)| (flags(place), frame))
-    }
-
-    fn plain(&self) -> &[Bytes] {
-        self.plain.get_or_init(|| {
-            let mut pieces = Vec::new();
-            let mut piece = Vec::with_capacity(1024);
-            for (flags, body) in self.with_flags() {
-                frame::put_header(&mut piece, flags, body.len());
-                if body.len() <= COPIED {
-                    piece.extend_from_slice(body);
-                } else {
-                    pieces.push(std::mem::take(&mut piece).into());
-                    pieces.push(body.clone());
-                }
-            }
-            if !piece.is_empty() {
-                pieces.push(piece.into());
-            }
-            pieces
-        })
-    }
-}
 
 /// What came from a peer.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,13 +12,14 @@ mod curve;
 mod frame;
 mod greeting;
 mod listener;
+mod multipart;
 mod publisher;
 mod router;
 mod socket;
 
 pub(crate) use client::Client;
-pub(crate) use connection::Multipart;
 pub(crate) use listener::Listener;
+pub(crate) use multipart::Multipart;
 pub(crate) use publisher::Publisher;
 pub(crate) use router::Router;
 pub(crate) use socket::{Interest, Socket, Token};

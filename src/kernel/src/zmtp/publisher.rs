@@ -1,7 +1,8 @@
 //! A socket that publishes to those who have subscribed (XPUB, RFC 29).
 
-use super::connection::{Connection, Incoming, Multipart};
+use super::connection::{Connection, Incoming};
 use super::listener::Listener;
+use super::multipart::Multipart;
 use super::socket::{Kind, Socket};
 use crate::encryption::Keys;
 use bytes::Bytes;

@@ -1,7 +1,8 @@
 //! A socket that hears who speaks, and answers whom it names (ROUTER, RFC 28).
 
-use super::connection::{Connection, Incoming, Multipart};
+use super::connection::{Connection, Incoming};
 use super::listener::Listener;
+use super::multipart::Multipart;
 use super::socket::{Kind, Socket};
 use crate::encryption::Keys;
 use bytes::Bytes;
