@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# As the tests were started: those of clients have a home of their own, where cargo has nothing.
+ENVIRONMENT = dict(os.environ)
 PACKAGE = ROOT / "python" / "ipyrust"
 KERNEL = ROOT / "src" / "kernel" / "src"
 
@@ -156,7 +159,9 @@ def test_nothing_that_is_shipped_is_compiled_from_c() -> None:
     """Rust's tests are: their client is libzmq."""
     command = ["cargo", "tree", "--locked", "--package=ipyrust-python", "--edges=normal,build"]
     command += ["--prefix=none", "--format={p}", "--target=all"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, env=ENVIRONMENT
+    ).stdout
     crates = {line.split()[0] for line in listed.splitlines() if line}
     assert {"ipyrust-kernel", "pyo3"} <= crates
     assert not crates & {"cc", "cmake", "zmq", "zmq-sys", "zeromq-src"}
