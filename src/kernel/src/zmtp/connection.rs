@@ -174,7 +174,7 @@ impl Connection {
     }
 
     /// Gives it up.
-    pub(crate) fn end(&mut self) {
+    fn end(&mut self) {
         self.state = State::Ended;
         self.forget_output();
     }
