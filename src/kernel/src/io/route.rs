@@ -9,6 +9,7 @@ use crate::protocol::{
     Channel, ConnectReply, ErrorReply, Header, ListSubshellReply, MessageType, RawJson,
     ReplyStatus, ShutdownRequest, StatusReply, complete,
 };
+use crate::request::Aborted;
 use crate::wire::{self, Message};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl Io {
                 self.shared
                     .log
                     .say(format_args!("unknown message type {other} on {channel}"));
-                self.answer_with(&arrived, None);
+                self.seen(&arrived);
             }
         }
     }
@@ -163,28 +164,33 @@ impl Io {
         })
     }
 
+    /// The reply leaves before its statuses, which a client in a hurry does not wait for: IOPub
+    /// keeps no order with other sockets anyway.
     fn answer(&mut self, arrived: &Arrived, content: RawJson) {
-        let reply = arrived.parent.message.message_type.reply();
-        let reply = reply.map(|kind| Outbound::new(kind, content, Some(&arrived.parent)));
-        self.answer_with(arrived, reply);
+        if let Some(kind) = arrived.parent.message.message_type.reply() {
+            let message = Outbound::new(kind, content, Some(&arrived.parent));
+            self.reply(arrived.channel, message);
+            self.hand_over();
+        }
+        self.seen(arrived);
     }
 
     pub(super) fn answer_error(&mut self, arrived: &Arrived, ename: &str, evalue: &str) {
         self.answer(arrived, RawJson::encode(&ErrorReply::new(ename, evalue)));
     }
 
-    /// Busy, the reply if there is one, idle.
-    pub(super) fn answer_with(&mut self, arrived: &Arrived, reply: Option<Outbound>) {
-        let iopub = self.shared.iopub.clone();
-        iopub.begin(&arrived.parent, false);
-        if let Some(message) = reply {
-            let outgoing = crate::outbox::Outgoing::Reply {
-                channel: arrived.channel,
-                message,
-            };
-            iopub.push_after_text(&arrived.parent, outgoing, false);
+    /// Answers one that is not tried, because another failed or the kernel ends.
+    fn answer_aborted(&mut self, arrived: &Arrived) {
+        if let Some(message) = Aborted::new(&self.shared.ident).reply(arrived) {
+            self.reply(arrived.channel, message);
         }
-        iopub.end(&arrived.parent, false, None);
+        self.seen(arrived);
+    }
+
+    /// Busy and idle.
+    fn seen(&self, arrived: &Arrived) {
+        self.shared.iopub.begin(&arrived.parent, false);
+        self.shared.iopub.end(&arrived.parent, false, None);
     }
 
     pub(super) fn answer_ending(&mut self, waiting: Vec<Arrived>) {

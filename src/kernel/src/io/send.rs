@@ -101,14 +101,8 @@ impl Io {
         }
     }
 
-    /// Answers one that is not tried, because another failed or the kernel ends.
-    pub(super) fn answer_aborted(&mut self, arrived: &Arrived) {
-        let reply = Aborted::new(&self.shared.ident).reply(arrived);
-        self.answer_with(arrived, reply);
-    }
-
-    /// The same for many, which have written nothing: past the outbox, since a
-    /// run of all cells can leave thousands.
+    /// Answers many that are not tried, because another failed. They have written
+    /// nothing: past the outbox, since a run of all cells can leave thousands.
     fn answer_all_aborted(&mut self, waiting: &[Arrived]) {
         let iopub = self.shared.iopub.clone();
         let aborted = Aborted::new(&self.shared.ident);
@@ -128,7 +122,7 @@ impl Io {
         }
     }
 
-    fn reply(&mut self, channel: Channel, message: Outbound) {
+    pub(super) fn reply(&mut self, channel: Channel, message: Outbound) {
         let addresses = addresses(&message);
         // A wish to shut down that came from a signal has no sender.
         if addresses.is_empty() {
