@@ -378,6 +378,12 @@ def end_children(grace: float) -> int:
     They are asked (`SIGTERM`), then, after `grace` seconds, made to (`SIGKILL`).
     """
 
+def exit_after(seconds: float, status: int) -> None:
+    """End the process and its children in so many seconds, unless it has ended by then.
+
+    The thread that waits for it needs no GIL: what hangs may hold it.
+    """
+
 def read_arguments(
     argv: Sequence[str],
 ) -> tuple[list[tuple[str, str, Any]], list[str], list[str], bool, bool]:

@@ -320,6 +320,5 @@ def embed(
         app.build(core, arguments, process, user_ns)
         app.serve()
     finally:
-        process.cancel()
         sys.stdout, sys.stderr, sys.displayhook = streams
         core.close(1.0)

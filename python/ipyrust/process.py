@@ -2,8 +2,8 @@
 
 The way out is one function, `leave`. It runs what `atexit` holds (IPython closes its history
 there), sends what is left to send, ends the children and leaves by `_exit`, because Python's own
-way waits for threads that may never end. A thread watches: whatever hangs, the process is gone in
-time.
+way waits for threads that may never end. Whatever hangs, with or without the GIL, the process is
+gone in time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import contextlib
 import faulthandler
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +32,6 @@ class Process:
         self._core = core
         self._leaving = False
         self._pid = os.getpid()
-        self._cancelled = False
 
     def install(self) -> None:
         """Report crashes on the original stderr, dump stacks on SIGUSR1, leave on SIGTERM."""
@@ -54,7 +52,7 @@ class Process:
             # A second call comes from within the first (a signal during `atexit`): go.
             os._exit(code)
         self._leaving = True
-        self.leave_within(GRACE, code)
+        _core.exit_after(GRACE, code)
         with contextlib.suppress(BaseException):
             atexit._run_exitfuncs()
         with contextlib.suppress(BaseException):
@@ -65,22 +63,6 @@ class Process:
         with contextlib.suppress(BaseException):
             self._core.close(SEND_GRACE)
         os._exit(code)
-
-    def leave_within(self, seconds: float, code: int = 0) -> None:
-        """Whatever happens, the process is gone after this time."""
-
-        def watch() -> None:
-            time.sleep(seconds)
-            if os.getpid() == self._pid and not self._cancelled:
-                with contextlib.suppress(BaseException):
-                    _core.end_children(0)
-                os._exit(code)
-
-        _thread.start_new_thread(watch, ())
-
-    def cancel(self) -> None:
-        """The process goes on: an embedded kernel has ended, its program has not."""
-        self._cancelled = True
 
     def _on_terminate(self, number: int, frame: Any) -> None:
         if _core.forked() or os.getpid() != self._pid:

@@ -81,6 +81,19 @@ def test_exit_handlers_run(fresh_kernel: Kernel) -> None:
     assert path.exists()
 
 
+@pytest.mark.ipykernel_differs("it waits for them for ever")
+@pytest.mark.parametrize(
+    "hang",
+    ["import time; hang = time.sleep", "import ctypes; hang = ctypes.PyDLL(None).sleep"],
+    ids=["in Python", "in C, with the GIL"],
+)
+def test_exit_handlers_that_hang_do_not_keep_the_kernel(fresh_kernel: Kernel, hang: str) -> None:
+    client = fresh_kernel.client()
+    client.run(f"import atexit\n{hang}\natexit.register(hang, 1000)")
+    client.execute("exit")
+    fresh_kernel.wait_for_exit()
+
+
 def test_history_is_kept_for_the_next_kernel(start_kernel: StartKernel, tmp_path: Path) -> None:
     first = start_kernel(ipython_directory=tmp_path)
     client = first.client()

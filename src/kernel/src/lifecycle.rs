@@ -4,13 +4,14 @@
 use crate::process::exit_now;
 use std::time::{Duration, Instant};
 
-/// Ends the process after this time, whatever its other threads do. To be called
-/// when everything is on its way out: finalisers of libraries can hang.
+/// Ends the process and its children after this time, whatever its other threads do. To
+/// be called when everything is on its way out: finalisers of libraries can hang.
 pub fn exit_after(grace: Duration, status: i32) {
     let thread = std::thread::Builder::new().name("ipyrust-exit".to_owned());
     let spawned = thread.spawn(move || {
         crate::process::block_signals();
         std::thread::sleep(grace);
+        crate::children::end(Duration::ZERO);
         exit_now(status)
     });
     // Without a thread to spare nothing watches the end, which most often comes.

@@ -55,7 +55,7 @@ mod _core {
     #[pymodule_export]
     use crate::message::Parent;
     #[pymodule_export]
-    use crate::process::{end_children, flush_c_stdio, forked, interrupt_children};
+    use crate::process::{end_children, exit_after, flush_c_stdio, forked, interrupt_children};
     #[pymodule_export]
     use crate::queue::RequestQueue;
     #[pymodule_export]

@@ -34,6 +34,17 @@ pub(crate) fn end_children(py: Python<'_>, grace: f64) -> usize {
     py.detach(|| ipyrust_kernel::children::end(grace))
 }
 
+/// End the process and its children in `seconds`, with this status, unless it has ended by then.
+///
+/// The thread that waits for it needs no interpreter: what hangs may hold it.
+#[pyfunction]
+pub(crate) fn exit_after(seconds: f64, status: i32) {
+    ipyrust_kernel::exit_after(
+        Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+        status,
+    );
+}
+
 mod c_stdio {
     unsafe extern "C" {
         // What `stdout` is called behind the macro of that name.
