@@ -28,6 +28,7 @@ PATHS = (
     "encode_and_sign",
     "append_to_a_stream",
     "flush_a_stream",
+    "send_and_receive",
 )
 
 # What a small table of pandas publishes.

@@ -12,8 +12,10 @@ use crate::protocol::{MessageType, RawJson, Stream, StreamName};
 use crate::session::Session;
 use crate::streams::Streams;
 use crate::wire::{self, Message, Parts};
+use crate::zmtp::{Connection, Incoming, Multipart};
 use bytes::Bytes;
 use std::hint::black_box;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -143,4 +145,32 @@ fn flush_a_stream() {
     let mut batch = Vec::new();
     outbox.take(&mut batch);
     assert_eq!(batch.len(), TIMES);
+}
+
+#[test]
+fn send_and_receive() {
+    let (ours, theirs) = UnixStream::pair().expect("two descriptors");
+    let connection = |stream: UnixStream, kind, accepted| {
+        stream.set_nonblocking(true).expect("a socket");
+        Connection::new(stream.into(), kind, accepted, None).expect("no keys, no random numbers")
+    };
+    let mut kernel = connection(ours, "ROUTER", &["DEALER"]);
+    let mut client = connection(theirs, "DEALER", &["ROUTER"]);
+    while !(kernel.is_ready() && client.is_ready()) {
+        for side in [&mut kernel, &mut client] {
+            side.told(true, true);
+            side.receive();
+        }
+    }
+    let frames = request(&session(), 0);
+    let mut received = 0;
+    counted(|_| {
+        client.send(&Multipart::new(frames.clone()));
+        client.flush();
+        kernel.told(true, true);
+        if let Some(Incoming::Message(message)) = kernel.receive() {
+            received += usize::from(message == frames);
+        }
+    });
+    assert_eq!(received, TIMES);
 }

@@ -18,6 +18,8 @@ mod router;
 mod socket;
 
 pub(crate) use client::Client;
+#[cfg(test)]
+pub(crate) use connection::{Connection, Incoming};
 pub(crate) use listener::Listener;
 pub(crate) use multipart::Multipart;
 pub(crate) use publisher::Publisher;
