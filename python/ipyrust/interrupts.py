@@ -58,7 +58,9 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -92,6 +94,19 @@ class Cell:
         self.cancels = 0
 
 
+class _Handler(partial):  # type: ignore[type-arg]
+    """What `SIGINT` calls. To whom asks it is equal to Python's own handler.
+
+    trio asks: it puts its handler in the place of that one only, and what another raises tears trio
+    itself, which runs nothing any more then.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is signal.default_int_handler
+
+    __hash__ = partial.__hash__
+
+
 class Interrupts:
     """The policy of one process; only the main thread calls it."""
 
@@ -107,7 +122,7 @@ class Interrupts:
         self._unhandled = -1  # What `_handled` was when a signal was seen that was not.
         # The call that takes a lock in which the last interrupt landed, and how many have.
         self._locking: tuple[FrameType | None, int] = (None, 0)
-        self._handler = self._on_signal
+        self._handler = _Handler(self._on_signal)
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
         # Whether requests wait behind a callback that does not end; the serve loop knows.
@@ -131,6 +146,10 @@ class Interrupts:
             os.set_blocking(self._wakeup_write, False)
             os.register_at_fork(after_in_child=_forget_wakeup)
             signal.signal(NUDGE, _nothing)
+            # trio puts its own descriptor in the place of ours while it runs, and says so.
+            warnings.filterwarnings(
+                "ignore", "It looks like Trio's signal handling code", RuntimeWarning
+            )
         self._watch_signals()
 
     # The life of a cell.
@@ -202,7 +221,7 @@ class Interrupts:
         while cell.cancels and uncancel is not None:
             uncancel()
             cell.cancels -= 1
-        if signal.getsignal(signal.SIGINT) != self._handler:
+        if signal.getsignal(signal.SIGINT) is not self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
     # Signals that nobody handles.
@@ -224,7 +243,7 @@ class Interrupts:
         elif self._unhandled != self._handled or self.cell is None:
             return None
         signal.pthread_kill(self._main, NUDGE)
-        if signal.getsignal(signal.SIGINT) != self._handler:
+        if signal.getsignal(signal.SIGINT) is not self._handler:
             return None  # A handler of the cell's own does not count.
         return min(waited * 2, NUDGE_SLOWEST)
 

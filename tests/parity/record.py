@@ -18,7 +18,8 @@ from harness.transcript import joined, without_repeated_busy
 from harness.wire import Message
 
 # Of the header of a message, or when and by whom it was handled; not what it says.
-OWN_METADATA = ("started", "engine", "dependencies_met")
+# `ipyrust` says that jedi, with nothing in its cache yet, had no part in a completion.
+OWN_METADATA = ("started", "engine", "dependencies_met", "ipyrust")
 
 # What belongs to no request is shown by no client, but for what goes to a comm.
 NOBODYS = ("iopub_welcome", "status", "stream")
@@ -37,6 +38,7 @@ REPLACEMENTS = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
     (r"\b\d{8}_\d{6}\b", "<time>"),
     (r"\b\d\d:\d\d(?::\d\d)?(?:<|&lt;)(?:\d\d:\d\d(?::\d\d)?|\?)", "<elapsed>"),
+    (r"(?<=%\|)[^|]*(?=\| \d+/\d+ \[)", "<bar>"),  # As wide as the rate leaves it.
     (r"(?:\?|" + NUMBER + r") ?(?:it/s|s/it|B/s|kB/s|MB/s)", "<rate>"),
     (r"\b" + NUMBER + r" ?(?:s|ms|µs|us|ns|sec|seconds)\b(?! ago)", "<duration>"),
     (r"\b\d:\d\d:\d\d\b", "<duration>"),

@@ -73,6 +73,23 @@ def test_an_interrupt_stops(client: Client, interrupt: Interrupt, name: str) -> 
     assert client.run("'usable'").result == "'usable'"
 
 
+@pytest.mark.parametrize(
+    "code", ["await trio.sleep(1000)", "while True: await trio.sleep(0)", "time.sleep(1000)"]
+)
+def test_an_interrupt_leaves_trio_usable(client: Client, interrupt: Interrupt, code: str) -> None:
+    """trio has a handler of its own while it runs, and only where there was Python's."""
+    pytest.importorskip("trio")
+    client.run("%autoawait trio\nimport time, trio")
+    for _ in range(3):
+        cell = client.execute(f"print('begun')\nawait trio.sleep(0)\n{code}")
+        cell.wait_for_text("begun")
+        interrupt()
+        assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+        cell = client.run("await trio.sleep(0)\n'usable'")
+        assert cell.result == "'usable'" and cell.text("stderr") == ""
+    client.run("%autoawait asyncio")
+
+
 # Handled by the loop when the cell's next step is the next in its queue.
 BETWEEN_STEPS = """\
 import asyncio, signal, time
