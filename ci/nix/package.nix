@@ -8,10 +8,10 @@
   comm,
   debugpy,
   ipython,
-  jupyter-client,
   jupyter-core,
   matplotlib-inline,
   ipywidgets,
+  jupyter-client,
   matplotlib,
   numpy,
   pytest-timeout,
@@ -34,7 +34,6 @@ buildPythonPackage {
   dependencies = [
     comm
     ipython
-    jupyter-client
     jupyter-core
     matplotlib-inline
   ];
@@ -53,6 +52,7 @@ buildPythonPackage {
   nativeCheckInputs = [
     debugpy
     ipywidgets
+    jupyter-client
     matplotlib
     numpy
     pytest-timeout

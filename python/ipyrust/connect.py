@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import subprocess
@@ -56,12 +57,14 @@ def _find_connection_file(connection_file: str | None) -> str:
         return get_connection_file()
     if os.path.exists(connection_file):
         return os.path.abspath(connection_file)
-    # A part of a name: jupyter_client knows where to look, and is not needed otherwise.
-    try:
-        from jupyter_client.connect import find_connection_file
-    except ImportError:
-        raise FileNotFoundError(f"no such connection file: {connection_file}") from None
-    return str(find_connection_file(connection_file))
+    # A name, or a part of one: the newest of the files that have it where Jupyter keeps them.
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    pattern = connection_file if "*" in connection_file else f"*{glob.escape(connection_file)}*"
+    found = glob.glob(os.path.join(jupyter_runtime_dir(), pattern))
+    if not found:
+        raise FileNotFoundError(f"no such connection file: {connection_file}")
+    return max(found, key=os.path.getmtime)
 
 
 def running_kernel() -> Any:

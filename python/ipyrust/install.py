@@ -4,7 +4,7 @@ The wheel brings a kernelspec for the environment it is installed in. This comma
 other place: for the user, for another prefix, under another name, with variables of its own. The
 registered command holds absolute paths, since Jupyter replaces a bare `python` by its own.
 
-The running kernel never imports this module, nor jupyter_client that it needs.
+The running kernel never imports this module.
 """
 
 from __future__ import annotations
@@ -109,43 +109,48 @@ def install(
     force: bool = False,
 ) -> Path:
     """Write the kernelspec for the user, under a prefix, or for the system; returns where."""
-    from jupyter_client.kernelspec import KernelSpecManager
-
     kernelspec = kernelspec or Kernelspec()
     kernelspec.check()
-    manager = KernelSpecManager()
-    directory = kernels_directory(manager.user_kernel_dir, user, prefix) / kernelspec.name.lower()
+    # In lower case, as Jupyter has all names.
+    directory = kernels_directory(user, prefix) / kernelspec.name.lower()
     if not force and is_foreign(directory):
         raise InstallError(
             f"{directory} holds a kernelspec that is not ipyrust's; "
             "choose another `--name`, or replace it with `--force`"
         )
-    with tempfile.TemporaryDirectory() as temporary:
-        staged = Path(temporary) / "kernelspec"
-        shutil.copytree(TEMPLATE, staged)
-        text = json.dumps(kernelspec.content(), indent=1)
-        # A new file, since a copy of a read-only template could not be written to.
-        (staged / "kernel.json").unlink()
-        (staged / "kernel.json").write_text(text + "\n")
-        try:
-            return Path(
-                manager.install_kernel_spec(
-                    str(staged), kernel_name=kernelspec.name, user=user, prefix=prefix
-                )
-            )
-        except OSError as error:
-            raise InstallError(
-                f"cannot write {directory}: {error.strerror or error}; "
-                "`--user` and `--sys-prefix` install where you may write"
-            ) from error
+    try:
+        write(directory, kernelspec.content())
+    except OSError as error:
+        raise InstallError(
+            f"cannot write {directory}: {error.strerror or error}; "
+            "`--user` and `--sys-prefix` install where you may write"
+        ) from error
+    return directory
 
 
-def kernels_directory(user_directory: str, user: bool, prefix: str | None) -> Path:
+def write(directory: Path, content: Mapping[str, Any]) -> None:
+    """Put the kernelspec there, in the place of what there is."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place, so that nothing is lost where something fails; Jupyter looks for a
+    # kernel.json in the folders that it finds, and not in folders of theirs.
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".ipyrust-") as temporary:
+        staged = Path(temporary) / directory.name
+        staged.mkdir()
+        for file in TEMPLATE.iterdir():
+            # Without its mode: where the package was installed nobody may be allowed to write.
+            shutil.copyfile(file, staged / file.name)
+        (staged / "kernel.json").write_text(json.dumps(content, indent=1) + "\n")
+        if os.path.lexists(directory):
+            directory.rename(Path(temporary) / "replaced")
+        staged.rename(directory)
+
+
+def kernels_directory(user: bool, prefix: str | None) -> Path:
     """The folder in which Jupyter looks for kernelspecs, for the place that was asked for."""
-    from jupyter_core.paths import SYSTEM_JUPYTER_PATH
+    from jupyter_core.paths import SYSTEM_JUPYTER_PATH, jupyter_data_dir
 
     if user:
-        return Path(user_directory)
+        return Path(jupyter_data_dir()) / "kernels"
     if prefix:
         return Path(os.path.abspath(prefix)) / "share" / "jupyter" / "kernels"
     return Path(SYSTEM_JUPYTER_PATH[0]) / "kernels"

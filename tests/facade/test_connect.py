@@ -27,6 +27,24 @@ def test_the_connection_file(client: Client) -> None:
     assert client.run(code).result == "True"
 
 
+def test_a_connection_file_by_a_part_of_its_name(client: Client) -> None:
+    """Of several the newest, where Jupyter keeps them."""
+    code = (
+        "import json, os, pathlib\n"
+        "from ipyrust.connect import get_connection_info\n"
+        "from jupyter_core.paths import jupyter_runtime_dir\n"
+        "directory = pathlib.Path(jupyter_runtime_dir())\n"
+        "directory.mkdir(parents=True, exist_ok=True)\n"
+        "for number, age in (('12', 0), ('123', 10)):\n"
+        "    file = directory / f'kernel-of-{number}[3].json'\n"
+        "    file.write_text(json.dumps({'key': number}))\n"
+        "    os.utime(file, (1e9 - age, 1e9 - age))\n"
+        "names = ['of-12', 'of-123', '[3]', 'kernel-*3*.json']\n"
+        "' '.join(get_connection_info(name, unpack=True)['key'].decode() for name in names)"
+    )
+    assert client.run(code).result == "'12 123 12 12'"
+
+
 def test_a_connection_file_that_is_not_there(client: Client) -> None:
     code = "from ipyrust.connect import get_connection_info; get_connection_info('/no/such.json')"
     cell = client.run(code, expect="error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,8 +28,8 @@ def wheel() -> Path:
 
 
 @pytest.fixture(scope="session")
-def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh venv after `pip install ipyrust`, with nothing but what that brings."""
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+    """A fresh venv after `pip install ipyrust`, what that brought, and then a client beside it."""
     directory = tmp_path_factory.mktemp("fresh") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
     # The versions that the other tests run with; nothing is installed that is not asked for.
@@ -36,10 +37,24 @@ def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     constraints = directory / "constraints.txt"
     lines = [line.split(" ;")[0].rstrip("\\ ") for line in locked.read_text().splitlines()]
     constraints.write_text("\n".join(constraint_lines(lines)))
-    command = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    command += ["--disable-pip-version-check", "--constraint", str(constraints), str(wheel)]
-    subprocess.run(command, check=True, timeout=600)
-    return directory
+    pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    install = [*pip, "install", "--quiet", "--constraint", str(constraints)]
+    subprocess.run([*install, str(wheel)], check=True, timeout=600)
+    listed = subprocess.check_output([*pip, "list", "--format=json"], timeout=60)
+    subprocess.run([*install, "jupyter_client"], check=True, timeout=600)
+    return directory, {package["name"] for package in json.loads(listed)}
+
+
+@pytest.fixture(scope="session")
+def venv(environment: tuple[Path, set[str]]) -> Path:
+    """Where that is."""
+    return environment[0]
+
+
+@pytest.fixture(scope="session")
+def brought(environment: tuple[Path, set[str]]) -> set[str]:
+    """The packages that are there after `pip install ipyrust`, and after nothing else."""
+    return environment[1]
 
 
 def constraint_lines(lines: list[str]) -> list[str]:

@@ -86,7 +86,8 @@ def test_an_interrupt_leaves_trio_usable(client: Client, interrupt: Interrupt, c
         interrupt()
         assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
         cell = client.run("await trio.sleep(0)\n'usable'")
-        assert cell.result == "'usable'" and cell.text("stderr") == ""
+        assert cell.result == "'usable'"
+        assert cell.text("stderr") == ""
     client.run("%autoawait asyncio")
 
 
