@@ -41,7 +41,8 @@ use thread::Ready;
 
 /// How long replies that nobody reads can delay the end of the process.
 const LINGER: Duration = Duration::from_secs(1);
-/// Between two looks at who takes what is left at the end.
+/// Between two looks at who takes what is left at the end. A poll would tell too late that one
+/// that reads slowly does read: Linux calls a TCP socket writable when a third of its buffer is free.
 const LOOK: Duration = Duration::from_millis(1);
 /// How long first requests wait for a subscriber: clients that connect IOPub
 /// after shell would miss the output of their first cell.
