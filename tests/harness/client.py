@@ -144,10 +144,15 @@ class Client:
         """Receive (on some channels only) until the condition holds."""
         deadline = time.monotonic() + limit
         while not (value := condition()):
-            # The last messages of a kernel that has ended may still be on their way.
             remaining = deadline - time.monotonic()
-            if not self.pump(max(0.0, min(0.5, remaining)), channels):
-                self.check_alive()
+            step = max(0.0, min(0.5, remaining))
+            if not self.pump(step, channels):
+                try:
+                    self.check_alive()
+                except AssertionError:
+                    # The last messages of a kernel that has ended since may still be on their way.
+                    if not self.pump(step, channels):
+                        raise
             if remaining < 0:
                 raise TimedOutError(
                     f"waited {limit:.0f} s for {what}; received last:\n{self.tail()}"
