@@ -94,7 +94,7 @@ class Cell:
         self.cancels = 0
 
 
-class _Handler(partial):  # type: ignore[type-arg]
+class _Handler(partial[None]):
     """What `SIGINT` calls. To whom asks it is equal to Python's own handler.
 
     trio asks: it puts its handler in the place of that one only, and what another raises tears trio
