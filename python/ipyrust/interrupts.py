@@ -144,7 +144,7 @@ class Interrupts:
             self.wakeup, self._wakeup_write = os.pipe()
             os.set_blocking(self.wakeup, False)
             os.set_blocking(self._wakeup_write, False)
-            os.register_at_fork(after_in_child=_forget_wakeup)
+            os.register_at_fork(after_in_child=self._leave_to_python)
             signal.signal(NUDGE, _nothing)
             # trio puts its own descriptor in the place of ours while it runs, and says so.
             warnings.filterwarnings(
@@ -247,6 +247,19 @@ class Interrupts:
             return None  # A handler of the cell's own does not count.
         return min(waited * 2, NUDGE_SLOWEST)
 
+    def _leave_to_python(self) -> None:
+        """In a child made by fork, Control-C is what it is everywhere, and looks like it.
+
+        `asyncio.run` compares the handler by identity, and a traceback would show ours.
+        """
+        with contextlib.suppress(ValueError):
+            # The pipe is the parent's; what arrives here must not wake it.
+            signal.set_wakeup_fd(-1)
+            if signal.getsignal(signal.SIGINT) is self._handler:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            if signal.getsignal(NUDGE) is _nothing:
+                signal.signal(NUDGE, signal.SIG_DFL)
+
     def _watch_signals(self) -> None:
         # asyncio takes the descriptor while a cell uses `add_signal_handler`; then it is asyncio's.
         before = signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -261,7 +274,7 @@ class Interrupts:
         self._handled += 1
         resent, self._resending = self._resending, False
         if _core.forked():
-            # A child made by fork has no kernel; Control-C is what it is everywhere.
+            # The child has put back a handler that was ours before the fork.
             raise KeyboardInterrupt
         cell = self.cell
         place = _place(frame)
@@ -408,12 +421,6 @@ def _is_bookkeeping(code: CodeType) -> bool:
 
 def _nothing(number: int, frame: FrameType | None) -> None:
     """The handler of `NUDGE`; that it is called is all."""
-
-
-def _forget_wakeup() -> None:
-    # The pipe is the parent's; what arrives here must not wake it.
-    with contextlib.suppress(ValueError):
-        signal.set_wakeup_fd(-1)
 
 
 interrupts = Interrupts()
