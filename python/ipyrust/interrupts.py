@@ -216,11 +216,11 @@ class Interrupts:
         cell.owed = False
         self._resending = False
         self._locking = (None, 0)
-        # A task that was cancelled and goes on says so, or its next timeout misbehaves.
-        uncancel = getattr(cell.task, "uncancel", None)  # Python 3.11.
-        while cell.cancels and uncancel is not None:
-            uncancel()
-            cell.cancels -= 1
+        # A task that was cancelled, by us or by the cell, and goes on says so, or its next timeout
+        # misbehaves.
+        cancelling = getattr(cell.task, "cancelling", None)  # Python 3.11.
+        while cancelling is not None and cancelling():
+            cell.task.uncancel()  # type: ignore[union-attr]
         if signal.getsignal(signal.SIGINT) is not self._handler:
             signal.signal(signal.SIGINT, self._handler)
 

@@ -263,3 +263,13 @@ def test_requests_of_unknown_type_are_framed_and_survived(client: Client) -> Non
         assert is_status(published[0], "busy")
         client.run("pass")
         assert not client.has_reply(request)
+
+
+def test_a_stack_too_small_for_cells_does_not_end_the_kernel(fresh_client: Client) -> None:
+    fresh_client.run("import sys; before = sys.getrecursionlimit()")
+    for limit in range(32, 60, 2):
+        fresh_client.execute(f"sys.setrecursionlimit({limit})").wait()
+        fresh_client.execute("1 + 1").wait()
+        fresh_client.execute("sys.setrecursionlimit(before)").wait()
+        fresh_client.execute("sys.setrecursionlimit(before)").wait()
+        assert fresh_client.run("1 + 1").result == "2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -290,6 +291,18 @@ def test_an_interrupt_ends_a_wait_for_a_lock(client: Client, interrupt: Interrup
     cell = client.execute(BEGIN + code).wait_for_text("begun")
     interrupt()
     assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
+@pytest.mark.ipykernel_differs("it ends")
+def test_a_signal_handler_may_raise_between_cells(client: Client) -> None:
+    client.run(
+        "import signal\n"
+        "def late(*_): raise TimeoutError\n"
+        "before = signal.signal(signal.SIGALRM, late)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.05)"
+    )
+    time.sleep(0.1)  # While nothing is asked of it.
+    assert client.run("signal.signal(signal.SIGALRM, before)\n'usable'").result == "'usable'"
 
 
 def test_an_interrupt_leaves_background_tasks_alone(client: Client, interrupt: Interrupt) -> None:
