@@ -59,7 +59,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
@@ -67,6 +67,9 @@ from typing import Any, TypeVar
 from ipyrust import _core
 
 T = TypeVar("T")
+
+# gevent puts its own in their places, which would wait in the loop that is to be interrupted.
+_start_thread, _sleep = _thread.start_new_thread, time.sleep
 
 UNHANDLED_AFTER = 0.02  # Seconds; a handler that did not run by then waits for something.
 NUDGE_SLOWEST = 1.0  # While C code computes, for which there is no way to be interrupted.
@@ -342,12 +345,12 @@ class Interrupts:
         if not cell.owed:
             cell.owed = True
             # Not `threading`: the interrupted code may hold the locks that it takes.
-            _thread.start_new_thread(self._resend, (cell,))
+            _start_thread(self._resend, (cell,))
 
     def _resend(self, cell: Cell) -> None:
         pause = RESEND_FIRST
         while True:
-            time.sleep(pause)
+            _sleep(pause)
             if not cell.owed or self.cell is not cell:
                 return
             self._resending = True
@@ -386,8 +389,8 @@ def _place(frame: FrameType | None) -> int:
     foreign = False
     # The loop's or our own bookkeeping is not to be torn when nothing around it catches.
     bookkeeping = frame is not None and _is_bookkeeping(frame.f_code)
-    while frame is not None:
-        code = frame.f_code
+    for caller in _callers(frame):
+        code = caller.f_code
         if code is _CELL_CODE:
             return _HELD if held else _CELL
         if code is _REGION_CODE:
@@ -399,8 +402,24 @@ def _place(frame: FrameType | None) -> int:
         if code in _HELD_CODES or "pydevd" in code.co_filename:
             held = True
         foreign = foreign or not _is_bookkeeping(code)
-        frame = frame.f_back
     return _OUTSIDE
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frame and those that wait for it, also where greenlets have stacks of their own.
+
+    gevent waits in such a one, its hub, and what is raised there reaches who waits for it.
+    """
+    get_current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    greenlet: Any = None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        if frame is None and get_current is not None:
+            greenlet = get_current() if greenlet is None else greenlet
+            while frame is None and greenlet.parent is not None:
+                greenlet = greenlet.parent
+                frame = greenlet.gr_frame
 
 
 def handles_lock(frame: FrameType | None) -> bool:
@@ -410,9 +429,7 @@ def handles_lock(frame: FrameType | None) -> bool:
 
 def _is_in_cell(frame: FrameType | None) -> bool:
     """Whether the cell runs a loop of its own, out of which what is raised here reaches it."""
-    while frame is not None and frame.f_code is not _CELL_CODE:
-        frame = frame.f_back
-    return frame is not None
+    return any(caller.f_code is _CELL_CODE for caller in _callers(frame))
 
 
 def _is_bookkeeping(code: CodeType) -> bool:

@@ -92,6 +92,23 @@ def test_an_interrupt_leaves_trio_usable(client: Client, interrupt: Interrupt, c
     client.run("%autoawait asyncio")
 
 
+@pytest.mark.parametrize("start", ["hub.switch()", "greenlet.greenlet(hub.switch, hub).switch()"])
+def test_an_interrupt_stops_a_cell_that_waits_in_a_greenlet(
+    client: Client, interrupt: Interrupt, start: str
+) -> None:
+    """As gevent does: its loop runs in a greenlet, which has a stack of its own."""
+    pytest.importorskip("greenlet")
+    client.run(
+        "import greenlet, time\n"
+        "def wait():\n    print('begun')\n    time.sleep(1000)\n"
+        "hub = greenlet.greenlet(wait)"
+    )
+    cell = client.execute(start).wait_for_text("begun")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert client.run("'usable'").result == "'usable'"
+
+
 # Handled by the loop when the cell's next step is the next in its queue.
 BETWEEN_STEPS = """\
 import asyncio, signal, time
