@@ -60,7 +60,6 @@ import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -97,17 +96,34 @@ class Cell:
         self.cancels = 0
 
 
-class _Handler(partial):  # type: ignore[type-arg]
-    """What `SIGINT` calls. To whom asks it is equal to Python's own handler.
+class _PassesForPythons(type):
+    """The class of `SIGINT`'s handler. To whom asks it is equal to Python's own.
 
     trio asks: it puts its handler in the place of that one only, and what another raises tears trio
     itself, which runs nothing any more then.
     """
 
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is signal.default_int_handler
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is signal.default_int_handler
 
-    __hash__ = partial.__hash__
+    __hash__ = type.__hash__
+
+
+def _handler(raises: Callable[[int, FrameType | None], bool]) -> Any:
+    """A handler that raises `KeyboardInterrupt` where it is told to, and is in no traceback.
+
+    What a function raises shows the function, and cells print such tracebacks, or chain errors of
+    their own to them. To make an instance is C code, which calls `__new__` and then, if that has
+    made one, `__init__`, which here is Python's own handler and C code, too.
+    """
+
+    class Handler(metaclass=_PassesForPythons):
+        def __new__(cls, number: int, frame: FrameType | None) -> Any:
+            return object.__new__(cls) if raises(number, frame) else None
+
+        __init__ = signal.default_int_handler
+
+    return Handler
 
 
 class Interrupts:
@@ -125,7 +141,7 @@ class Interrupts:
         self._unhandled = -1  # What `_handled` was when a signal was seen that was not.
         # The call that takes a lock in which the last interrupt landed, and how many have.
         self._locking: tuple[FrameType | None, int] = (None, 0)
-        self._handler = _Handler(self._on_signal)
+        self._handler = _handler(self._on_signal)
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
         # Whether requests wait behind a callback that does not end; the serve loop knows.
@@ -207,9 +223,9 @@ class Interrupts:
         return self.cell is not None and self.cell.cancels > 0
 
     def leave_traceback(self, traceback: TracebackType | None) -> None:
-        """Cut the handler's own frame off: the last line shown is to be the user's."""
+        """Cut our own frame off: the last line shown is to be the user's."""
         while traceback is not None and traceback.tb_next is not None:
-            if traceback.tb_next.tb_frame.f_code in _HANDLER_CODES:
+            if traceback.tb_next.tb_frame.f_code is _BEFORE_CODE:
                 traceback.tb_next = None
             traceback = traceback.tb_next
 
@@ -271,50 +287,50 @@ class Interrupts:
 
     # Where an interrupt lands.
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> bool:
+        """Whether it is raised where it has landed."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wakeup, 512)
         self._handled += 1
         resent, self._resending = self._resending, False
         if _core.forked():
             # The child has put back a handler that was ours before the fork.
-            raise KeyboardInterrupt
+            return True
         cell = self.cell
         place = _place(frame)
         if cell is None:
             if resent:
-                return  # Its cell has ended.
+                return False  # Its cell has ended.
             if self.taking:
                 self._early = True
             elif place == _REGION or (place in (_CALLBACK, _WAIT) and self.is_blocked()):
-                raise KeyboardInterrupt
+                return True
             elif place == _OUTSIDE:
                 for listener in self.when_idle:
                     listener()
-            return
+            return False
         if resent and not cell.owed:
-            return  # Raised already, between the sender's question and its signal.
+            return False  # Raised already, between the sender's question and its signal.
         again, cell.came = cell.came, True
         if place == _CELL and self._would_stay_locked(frame):
             self._owe(cell)
-            return
+            return False
         if place == _CELL:
             cell.owed = cell.asked = False
-            raise KeyboardInterrupt
+            return True
         if place == _HELD:
             self._owe(cell)
             for listener in self.when_held:
                 listener()
-            return
+            return False
         if resent:
-            return  # The loop has been asked.
+            return False  # The loop has been asked.
         if cell.entered:
             cell.asked = True
             if not _is_in_cell(frame):
                 self._owe(cell)
             cell.loop.call_soon_threadsafe(self._cancel, cell)
-        if place in (_REGION, _CALLBACK) or (place == _WAIT and again):
-            raise KeyboardInterrupt
+        return place in (_REGION, _CALLBACK) or (place == _WAIT and again)
 
     def _would_stay_locked(self, frame: FrameType | None) -> bool:
         if not handles_lock(frame):
@@ -367,7 +383,7 @@ _CELL_CODE: CodeType = Interrupts.guarded_cell.__code__
 _REGION_CODE: CodeType = Interrupts.guarded.__code__
 _WAIT_CODE: CodeType = Interrupts.waiting.__code__
 _CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
-_HANDLER_CODES = frozenset((Interrupts._on_signal.__code__, Interrupts.before_code.__code__))
+_BEFORE_CODE: CodeType = Interrupts.before_code.__code__
 _HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
 _LOCK_CODES = frozenset(
     getattr(owner, name).__code__

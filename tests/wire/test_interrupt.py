@@ -92,6 +92,7 @@ def test_an_interrupt_leaves_trio_usable(client: Client, interrupt: Interrupt, c
     client.run("%autoawait asyncio")
 
 
+@pytest.mark.ipyrust_only("its environment has no greenlet")
 @pytest.mark.parametrize("start", ["hub.switch()", "greenlet.greenlet(hub.switch, hub).switch()"])
 def test_an_interrupt_stops_a_cell_that_waits_in_a_greenlet(
     client: Client, interrupt: Interrupt, start: str
@@ -168,6 +169,21 @@ def test_the_traceback_ends_with_the_line_of_the_user(client: Client, interrupt:
     traceback = "".join(cell.wait().reply.content["traceback"])
     assert "time" in traceback
     assert "_on_signal" not in traceback
+
+
+def test_a_traceback_that_a_cell_prints_ends_with_its_line(
+    client: Client, interrupt: Interrupt
+) -> None:
+    cell = client.execute(
+        "import time, traceback\nprint('begun')\n"
+        "try: time.sleep(1000)\nexcept KeyboardInterrupt: traceback.print_exc(); 1 / 0"
+    )
+    cell.wait_for_text("begun")
+    interrupt()
+    shown = "\n".join(cell.wait().reply.content["traceback"])
+    assert cell.text("stderr").count("  File ") == 1
+    assert "During handling" in shown
+    assert "ipyrust" not in shown
 
 
 def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:
