@@ -175,8 +175,8 @@ def test_a_traceback_that_a_cell_prints_ends_with_its_line(
     client: Client, interrupt: Interrupt
 ) -> None:
     cell = client.execute(
-        "import time, traceback\nprint('begun')\n"
-        "try: time.sleep(1000)\nexcept KeyboardInterrupt: traceback.print_exc(); 1 / 0"
+        "import time, traceback\n"
+        "try: print('begun'); time.sleep(1000)\nexcept KeyboardInterrupt: traceback.print_exc(); 1 / 0"
     )
     cell.wait_for_text("begun")
     interrupt()
@@ -184,6 +184,22 @@ def test_a_traceback_that_a_cell_prints_ends_with_its_line(
     assert cell.text("stderr").count("  File ") == 1
     assert "During handling" in shown
     assert "ipyrust" not in shown
+
+
+def test_an_interrupt_that_a_custom_handler_shows_is_shown_once(
+    client: Client, interrupt: Interrupt
+) -> None:
+    client.run(
+        "import time\n"
+        "def handler(shell, kind, error, traceback, tb_offset=None): print('handled')\n"
+        "get_ipython().set_custom_exc((KeyboardInterrupt,), handler)"
+    )
+    cell = client.execute("print('begun')\ntime.sleep(1000)").wait_for_text("begun")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert cell.text() == "begun\nhandled\n"
+    assert "error" not in cell.types
+    client.run("get_ipython().set_custom_exc((), None)")
 
 
 def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:
