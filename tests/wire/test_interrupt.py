@@ -176,7 +176,8 @@ def test_a_traceback_that_a_cell_prints_ends_with_its_line(
 ) -> None:
     cell = client.execute(
         "import time, traceback\n"
-        "try: print('begun'); time.sleep(1000)\nexcept KeyboardInterrupt: traceback.print_exc(); 1 / 0"
+        "try: print('begun'); time.sleep(1000)\n"
+        "except KeyboardInterrupt: traceback.print_exc(); 1 / 0"
     )
     cell.wait_for_text("begun")
     interrupt()
