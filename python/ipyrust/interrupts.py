@@ -4,7 +4,8 @@ An interrupt is a real signal to the main thread. CPython notes it at once and c
 between two bytecodes of the main thread, or out of a system call that waits. The handler has to
 decide where it landed, and that question is answered from the stack itself, not from flags that
 could lag behind: a call through `guarded` or `guarded_cell` is a *region*, and an interrupt may be
-raised exactly while such a call is on the stack, since its caller stands ready to catch it. Hence
+raised exactly while such a call is on the stack, since its caller stands ready to catch it. (A
+greenlet's stack goes on with its parents': gevent waits in one for what the cell waits for.) Hence
 neither asyncio's own code nor the serve loop is ever torn by a `KeyboardInterrupt`.
 
 The life of a cell, and what becomes of an interrupt in each part of it:
