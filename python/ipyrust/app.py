@@ -14,6 +14,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,8 @@ from ipyrust.serve import ControlThread, Server
 from ipyrust.shell import ZMQInteractiveShell
 from ipyrust.streams import OutStream
 
+FAILS_AT_ONCE = 0.1  # Seconds; who fails sooner, and so often in a row, cannot go on.
+FAILURES = 20
 EXIT_PATIENCE = 1.0  # Seconds that a client has after `exit` to end the kernel itself.
 
 
@@ -127,19 +130,29 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         interrupts.is_blocked = lambda: server.waiting > 0
         if self._stopping:
             return
-        task = self.loop.create_task(server.run())
-        while not task.done():
+        task: asyncio.Task[None] | None = None
+        failures = 0
+        while True:
+            if task is None or task.done():
+                task = server.context.run(self.loop.create_task, server.run())
+            started = time.monotonic()
             try:
                 self.loop.run_until_complete(task)
-            except (KeyboardInterrupt, SystemExit):
-                # A task or callback of the user's has ended with it; the kernel goes on.
+                break
+            except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+                # A task or callback of the user's has ended with it, or all tasks were cancelled:
+                # the kernel goes on.
                 continue
-            except RuntimeError as error:
-                if not task.done():
+            except Exception as error:
+                if isinstance(error, RuntimeError) and not task.done():
                     # A cell has stopped the loop (`loop.stop()`).
                     self.log.debug("the event loop was stopped: %s", error)
                     continue
-                raise
+                # What a signal handler of the user's raises, or code that finds no stack left.
+                failures = failures + 1 if time.monotonic() - started < FAILS_AT_ONCE else 0
+                if failures > FAILURES:
+                    raise
+                self.log.exception("the kernel failed and serves on")
         if self._exits:
             self._shutdown_came.wait(EXIT_PATIENCE)
 

@@ -39,6 +39,7 @@ async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> bool:
     loop = asyncio.get_running_loop()
     cell = interrupts.begin(loop, asyncio.current_task()) if on_main else None
     work = _run(shell, content, request.metadata)
+    torn = False  # IPython has not come to show the error.
     try:
         if cell is not None:
             result = await interrupts.guarded_cell(cell, work)
@@ -52,6 +53,7 @@ async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> bool:
         interrupted = cell is not None or interrupts.is_cancelled()
         error = KeyboardInterrupt() if interrupted else raised
         execution.error = None
+        torn = True
     finally:
         if cell is not None:
             interrupts.end(cell)
@@ -60,7 +62,7 @@ async def execute(kernel: Kernel, request: Request, *, on_main: bool) -> bool:
         # The cell has called `os.fork` and let the child come back here: it has no kernel.
         os._exit(0 if error is None else 1)
     _core.flush_c_stdio()  # What C code has printed belongs before the reply.
-    reply = _reply(kernel, execution, error, request)
+    reply = _reply(kernel, execution, error, request, torn=torn)
     aborts = bool(reply["status"] == "error" and not silent and content.get("stop_on_error", True))
     request.reply(reply, abort_others=aborts)
     return aborts
@@ -122,6 +124,8 @@ def _reply(
     execution: context.Execution,
     error: BaseException | None,
     request: Request,
+    *,
+    torn: bool,
 ) -> dict[str, Any]:
     shell = kernel.shell
     reply: dict[str, Any] = {
@@ -136,7 +140,7 @@ def _reply(
     elif error is not None:
         if shown is None:
             shown = {"ename": type(error).__name__, "evalue": text_of(error), "traceback": []}
-            if isinstance(error, KeyboardInterrupt):
+            if torn and isinstance(error, KeyboardInterrupt):
                 shown["traceback"] = ["KeyboardInterrupt"]
                 kernel.iopub.publish("error", shown, request.parent)
         reply.update(shown, status="error", user_expressions={})

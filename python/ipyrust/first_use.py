@@ -8,6 +8,7 @@ whatever thread, made by IPython's own methods.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -127,14 +128,24 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
     def configurables(self, value: list[Any]) -> None:
         self._configurables = _Configurables(value, self._make_completer)
 
+    @contextlib.contextmanager
+    def _once(self, due: str) -> Iterator[None]:
+        """What is made here is not due any more, unless an interrupt or an error is in the way."""
+        setattr(self, due, False)
+        try:
+            yield
+        except BaseException:
+            setattr(self, due, True)
+            raise
+
     def init_completer(self) -> None:
         self._completer_due = True
 
     def _make_completer(self) -> None:
         with self.making:
             if self._completer_due:
-                self._completer_due = False
-                super().init_completer()
+                with self._once("_completer_due"):
+                    super().init_completer()
 
     def init_traceback_handlers(self, custom_exceptions: Any) -> None:
         self.sys_excepthook = sys.excepthook
@@ -144,11 +155,11 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
     def _make_traceback_handlers(self) -> None:
         if not self._traceback_handlers_due:
             return  # Asked for while the shell is being made.
-        self._traceback_handlers_due = False
         # What was set meanwhile stays.
         kept = {name: vars(self)[name] for name in _SET_MEANWHILE}
-        tracebacks.remember()
-        super().init_traceback_handlers(((), None))
+        with self._once("_traceback_handlers_due"):
+            tracebacks.remember()
+            super().init_traceback_handlers(((), None))
         self.__dict__.update(kept)
         # IPython 8 asks for the handlers before `init_pdb` has run.
         self.InteractiveTB.call_pdb = vars(self).get("_call_pdb", False)
@@ -166,11 +177,11 @@ class LateShell(InteractiveShell):  # type: ignore[misc]
             self._init_highlighting()
 
     def _init_highlighting(self, changes: Any = None) -> None:
-        self._highlighting_due = False
         # It looks whether there are handlers to be told of the colours; later ones know them.
         due, self._traceback_handlers_due = self._traceback_handlers_due, False
         try:
-            super().init_syntax_highlighting(changes)
+            with self._once("_highlighting_due"):
+                super().init_syntax_highlighting(changes)
         finally:
             self._traceback_handlers_due = due
 

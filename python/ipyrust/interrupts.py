@@ -4,7 +4,8 @@ An interrupt is a real signal to the main thread. CPython notes it at once and c
 between two bytecodes of the main thread, or out of a system call that waits. The handler has to
 decide where it landed, and that question is answered from the stack itself, not from flags that
 could lag behind: a call through `guarded` or `guarded_cell` is a *region*, and an interrupt may be
-raised exactly while such a call is on the stack, since its caller stands ready to catch it. Hence
+raised exactly while such a call is on the stack, since its caller stands ready to catch it. (A
+greenlet's stack goes on with its parents': gevent waits in one for what the cell waits for.) Hence
 neither asyncio's own code nor the serve loop is ever torn by a `KeyboardInterrupt`.
 
 The life of a cell, and what becomes of an interrupt in each part of it:
@@ -59,14 +60,16 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
 from ipyrust import _core
 
 T = TypeVar("T")
+
+# gevent puts its own in their places, which would wait in the loop that is to be interrupted.
+_start_thread, _sleep = _thread.start_new_thread, time.sleep
 
 UNHANDLED_AFTER = 0.02  # Seconds; a handler that did not run by then waits for something.
 NUDGE_SLOWEST = 1.0  # While C code computes, for which there is no way to be interrupted.
@@ -94,17 +97,34 @@ class Cell:
         self.cancels = 0
 
 
-class _Handler(partial[None]):
-    """What `SIGINT` calls. To whom asks it is equal to Python's own handler.
+class _PassesForPythons(type):
+    """The class of `SIGINT`'s handler. To whom asks it is equal to Python's own.
 
     trio asks: it puts its handler in the place of that one only, and what another raises tears trio
     itself, which runs nothing any more then.
     """
 
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is signal.default_int_handler
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is signal.default_int_handler
 
-    __hash__ = partial.__hash__
+    __hash__ = type.__hash__
+
+
+def _handler(raises: Callable[[int, FrameType | None], bool]) -> Any:
+    """A handler that raises `KeyboardInterrupt` where it is told to, and is in no traceback.
+
+    What a function raises shows the function, and cells print such tracebacks, or chain errors of
+    their own to them. To make an instance is C code, which calls `__new__` and then, if that has
+    made one, `__init__`, which here is Python's own handler and C code, too.
+    """
+
+    class Handler(metaclass=_PassesForPythons):
+        def __new__(cls, number: int, frame: FrameType | None) -> Any:
+            return object.__new__(cls) if raises(number, frame) else None
+
+        __init__ = signal.default_int_handler
+
+    return Handler
 
 
 class Interrupts:
@@ -122,7 +142,7 @@ class Interrupts:
         self._unhandled = -1  # What `_handled` was when a signal was seen that was not.
         # The call that takes a lock in which the last interrupt landed, and how many have.
         self._locking: tuple[FrameType | None, int] = (None, 0)
-        self._handler = _Handler(self._on_signal)
+        self._handler = _handler(self._on_signal)
         self._unraisable: Callable[[Any], Any] | None = None
         self._main = _thread.get_ident()
         # Whether requests wait behind a callback that does not end; the serve loop knows.
@@ -144,7 +164,7 @@ class Interrupts:
             self.wakeup, self._wakeup_write = os.pipe()
             os.set_blocking(self.wakeup, False)
             os.set_blocking(self._wakeup_write, False)
-            os.register_at_fork(after_in_child=_forget_wakeup)
+            os.register_at_fork(after_in_child=self._leave_to_python)
             signal.signal(NUDGE, _nothing)
             # trio puts its own descriptor in the place of ours while it runs, and says so.
             warnings.filterwarnings(
@@ -204,9 +224,9 @@ class Interrupts:
         return self.cell is not None and self.cell.cancels > 0
 
     def leave_traceback(self, traceback: TracebackType | None) -> None:
-        """Cut the handler's own frame off: the last line shown is to be the user's."""
+        """Cut our own frame off: the last line shown is to be the user's."""
         while traceback is not None and traceback.tb_next is not None:
-            if traceback.tb_next.tb_frame.f_code in _HANDLER_CODES:
+            if traceback.tb_next.tb_frame.f_code is _BEFORE_CODE:
                 traceback.tb_next = None
             traceback = traceback.tb_next
 
@@ -216,11 +236,11 @@ class Interrupts:
         cell.owed = False
         self._resending = False
         self._locking = (None, 0)
-        # A task that was cancelled and goes on says so, or its next timeout misbehaves.
-        uncancel = getattr(cell.task, "uncancel", None)  # Python 3.11.
-        while cell.cancels and uncancel is not None:
-            uncancel()
-            cell.cancels -= 1
+        # A task that was cancelled, by us or by the cell, and goes on says so, or its next timeout
+        # misbehaves.
+        cancelling = getattr(cell.task, "cancelling", None)  # Python 3.11.
+        while cancelling is not None and cancelling():
+            cell.task.uncancel()  # type: ignore[union-attr]
         if signal.getsignal(signal.SIGINT) is not self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
@@ -247,6 +267,19 @@ class Interrupts:
             return None  # A handler of the cell's own does not count.
         return min(waited * 2, NUDGE_SLOWEST)
 
+    def _leave_to_python(self) -> None:
+        """In a child made by fork, Control-C is what it is everywhere, and looks like it.
+
+        `asyncio.run` compares the handler by identity, and a traceback would show ours.
+        """
+        with contextlib.suppress(ValueError):
+            # The pipe is the parent's; what arrives here must not wake it.
+            signal.set_wakeup_fd(-1)
+            if signal.getsignal(signal.SIGINT) is self._handler:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            if signal.getsignal(NUDGE) is _nothing:
+                signal.signal(NUDGE, signal.SIG_DFL)
+
     def _watch_signals(self) -> None:
         # asyncio takes the descriptor while a cell uses `add_signal_handler`; then it is asyncio's.
         before = signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -255,50 +288,50 @@ class Interrupts:
 
     # Where an interrupt lands.
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> bool:
+        """Whether it is raised where it has landed."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wakeup, 512)
         self._handled += 1
         resent, self._resending = self._resending, False
         if _core.forked():
-            # A child made by fork has no kernel; Control-C is what it is everywhere.
-            raise KeyboardInterrupt
+            # The child has put back a handler that was ours before the fork.
+            return True
         cell = self.cell
         place = _place(frame)
         if cell is None:
             if resent:
-                return  # Its cell has ended.
+                return False  # Its cell has ended.
             if self.taking:
                 self._early = True
             elif place == _REGION or (place in (_CALLBACK, _WAIT) and self.is_blocked()):
-                raise KeyboardInterrupt
+                return True
             elif place == _OUTSIDE:
                 for listener in self.when_idle:
                     listener()
-            return
+            return False
         if resent and not cell.owed:
-            return  # Raised already, between the sender's question and its signal.
+            return False  # Raised already, between the sender's question and its signal.
         again, cell.came = cell.came, True
         if place == _CELL and self._would_stay_locked(frame):
             self._owe(cell)
-            return
+            return False
         if place == _CELL:
             cell.owed = cell.asked = False
-            raise KeyboardInterrupt
+            return True
         if place == _HELD:
             self._owe(cell)
             for listener in self.when_held:
                 listener()
-            return
+            return False
         if resent:
-            return  # The loop has been asked.
+            return False  # The loop has been asked.
         if cell.entered:
             cell.asked = True
             if not _is_in_cell(frame):
                 self._owe(cell)
             cell.loop.call_soon_threadsafe(self._cancel, cell)
-        if place in (_REGION, _CALLBACK) or (place == _WAIT and again):
-            raise KeyboardInterrupt
+        return place in (_REGION, _CALLBACK) or (place == _WAIT and again)
 
     def _would_stay_locked(self, frame: FrameType | None) -> bool:
         if not handles_lock(frame):
@@ -329,12 +362,12 @@ class Interrupts:
         if not cell.owed:
             cell.owed = True
             # Not `threading`: the interrupted code may hold the locks that it takes.
-            _thread.start_new_thread(self._resend, (cell,))
+            _start_thread(self._resend, (cell,))
 
     def _resend(self, cell: Cell) -> None:
         pause = RESEND_FIRST
         while True:
-            time.sleep(pause)
+            _sleep(pause)
             if not cell.owed or self.cell is not cell:
                 return
             self._resending = True
@@ -351,7 +384,7 @@ _CELL_CODE: CodeType = Interrupts.guarded_cell.__code__
 _REGION_CODE: CodeType = Interrupts.guarded.__code__
 _WAIT_CODE: CodeType = Interrupts.waiting.__code__
 _CALLBACK_CODE: CodeType = asyncio.events.Handle._run.__code__
-_HANDLER_CODES = frozenset((Interrupts._on_signal.__code__, Interrupts.before_code.__code__))
+_BEFORE_CODE: CodeType = Interrupts.before_code.__code__
 _HELD_CODES = frozenset((Interrupts._on_unraisable.__code__, Interrupts._owe.__code__))
 _LOCK_CODES = frozenset(
     getattr(owner, name).__code__
@@ -373,8 +406,8 @@ def _place(frame: FrameType | None) -> int:
     foreign = False
     # The loop's or our own bookkeeping is not to be torn when nothing around it catches.
     bookkeeping = frame is not None and _is_bookkeeping(frame.f_code)
-    while frame is not None:
-        code = frame.f_code
+    for caller in _callers(frame):
+        code = caller.f_code
         if code is _CELL_CODE:
             return _HELD if held else _CELL
         if code is _REGION_CODE:
@@ -386,8 +419,24 @@ def _place(frame: FrameType | None) -> int:
         if code in _HELD_CODES or "pydevd" in code.co_filename:
             held = True
         foreign = foreign or not _is_bookkeeping(code)
-        frame = frame.f_back
     return _OUTSIDE
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frame and those that wait for it, also where greenlets have stacks of their own.
+
+    gevent waits in such a one, its hub, and what is raised there reaches who waits for it.
+    """
+    get_current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    greenlet: Any = None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        if frame is None and get_current is not None:
+            greenlet = get_current() if greenlet is None else greenlet
+            while frame is None and greenlet.parent is not None:
+                greenlet = greenlet.parent
+                frame = greenlet.gr_frame
 
 
 def handles_lock(frame: FrameType | None) -> bool:
@@ -397,9 +446,7 @@ def handles_lock(frame: FrameType | None) -> bool:
 
 def _is_in_cell(frame: FrameType | None) -> bool:
     """Whether the cell runs a loop of its own, out of which what is raised here reaches it."""
-    while frame is not None and frame.f_code is not _CELL_CODE:
-        frame = frame.f_back
-    return frame is not None
+    return any(caller.f_code is _CELL_CODE for caller in _callers(frame))
 
 
 def _is_bookkeeping(code: CodeType) -> bool:
@@ -408,12 +455,6 @@ def _is_bookkeeping(code: CodeType) -> bool:
 
 def _nothing(number: int, frame: FrameType | None) -> None:
     """The handler of `NUDGE`; that it is called is all."""
-
-
-def _forget_wakeup() -> None:
-    # The pipe is the parent's; what arrives here must not wake it.
-    with contextlib.suppress(ValueError):
-        signal.set_wakeup_fd(-1)
 
 
 interrupts = Interrupts()

@@ -44,6 +44,7 @@ class Process:
         signal.signal(signal.SIGTERM, self._on_terminate)
         # C code may keep Python from ever calling it.
         self._core.watch_sigterm()
+        os.register_at_fork(after_in_child=self._die_of_sigterm)
         _keep_signals_across_forks()
 
     def leave(self, code: int = 0) -> None:
@@ -66,11 +67,17 @@ class Process:
 
     def _on_terminate(self, number: int, frame: Any) -> None:
         if _core.forked() or os.getpid() != self._pid:
-            # A child made by fork dies of it as any process does.
+            # The child has put back a handler that was ours before the fork.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
             return
         self.leave(0)
+
+    def _die_of_sigterm(self) -> None:
+        # In a child made by fork, which dies of it as any process does. Libraries put handlers of
+        # their own only where there is none.
+        if signal.getsignal(signal.SIGTERM) == self._on_terminate:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _keep_crash_reports(self, descriptor: int) -> None:
         # `faulthandler.enable()` in a cell would choose `sys.stderr`: a pipe to ourselves, and

@@ -51,7 +51,11 @@ class Server:
         self._loop: asyncio.AbstractEventLoop
         self._stopped = False
         # Set while `run` waits for a request.
-        self._ready: asyncio.Future[Request | None] | None = None
+        self._ready: asyncio.Future[None] | None = None
+        # What it was woken for, which nothing that happens to its task makes it forget.
+        self._woken: Request | None = None
+        # What `run` leaves to the next: the values that cells gave to context variables.
+        self.context = contextvars.copy_context()
         # The context of the task, where it can be had (Python 3.12).
         self._context: contextvars.Context | None = None
         # Cells that arrived while another awaited, and the context requests are handled in then.
@@ -61,28 +65,31 @@ class Server:
         self._unfinished: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve until the queue is closed or `stop` is called."""
+        """Serve until the queue is closed or `stop` is called.
+
+        Its task is one of `asyncio.all_tasks()`, which cells cancel. After that, and after anything
+        else that ends it early, it is to be called again, within `context`.
+        """
         self._loop = asyncio.get_running_loop()
         get_context = getattr(asyncio.current_task(), "get_context", None)
         self._context = get_context() if get_context is not None else None
         descriptor = self._queue.fileno()
         self._loop.add_reader(descriptor, self._on_readable)
         try:
-            request: Request | None = None
-            while request is not None or not self._stopped:
-                request = request or self._next()
+            while self._woken is not None or not self._stopped:
+                request, self._woken = self._woken or self._next(), None
                 if request is not None:
                     await self._answer(request)
-                    request = None
                 elif self._queue.closed:
                     break
                 elif self._on_main and self._kernel.app.chores:
                     self._kernel.app.chores.popleft()()
                 else:
                     self._ready = self._loop.create_future()
-                    request = await self._ready
+                    await self._ready
         finally:
             self._loop.remove_reader(descriptor)
+            self.context = contextvars.copy_context()
 
     def stop(self) -> None:
         """Stop after the request in hand; from the thread of the loop."""
@@ -104,9 +111,11 @@ class Server:
         return request
 
     def _wake(self, request: Request | None = None) -> None:
+        if request is not None:
+            self._woken = request
         ready, self._ready = self._ready, None
         if ready is not None and not ready.done():
-            ready.set_result(request)
+            ready.set_result(None)
 
     def _on_readable(self) -> None:
         if self._between is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from harness import Client
 
@@ -90,6 +92,62 @@ def test_an_exception_in_a_task_is_shown_and_survived(client: Client) -> None:
     client.run("import asyncio\nasync def bad(): 1/0\ntask = asyncio.create_task(bad())")
     client.run("await asyncio.sleep(0.01)")
     assert client.run("type(task.exception())").result == "ZeroDivisionError"
+
+
+CANCEL_ALL = "for task in asyncio.all_tasks(): task.cancel()\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (CANCEL_ALL, "ok"),
+        (CANCEL_ALL + "await asyncio.sleep(60)", "error"),
+        pytest.param(
+            "await asyncio.sleep(0)\n" + CANCEL_ALL,
+            "ok",
+            marks=pytest.mark.ipykernel_differs("the reply does not come"),
+        ),
+    ],
+)
+def test_a_cell_may_cancel_all_tasks(client: Client, code: str, status: str) -> None:
+    client.run("import asyncio, contextvars\nvariable = contextvars.ContextVar('variable')")
+    client.run("variable.set(1)\nother = asyncio.create_task(asyncio.sleep(60))")
+    cell = client.run(code, expect=status)
+    if status == "error":
+        assert cell.reply.content["ename"] == "CancelledError"
+    assert client.run("await asyncio.wait([other])\nother.cancelled()").result == "True"
+    assert client.run("variable.get()").result == "1"
+    # Nothing is left of it that a timeout would take for its own.
+    assert client.run("await asyncio.wait_for(asyncio.sleep(0, 2), 60)").result == "2"
+
+
+def test_a_task_may_cancel_all_others(client: Client) -> None:
+    client.run(
+        "import asyncio\n"
+        "async def end():\n"
+        "    others = asyncio.all_tasks() - {asyncio.current_task()}\n"
+        "    for task in others: task.cancel()\n"
+        "    await asyncio.gather(*others, return_exceptions=True)\n"
+        "asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(end()))\n"
+        "sleeper = asyncio.create_task(asyncio.sleep(60));"
+    )
+    time.sleep(0.1)  # While nothing is asked of it.
+    assert client.run("await asyncio.wait([sleeper])\nsleeper.cancelled()").result == "True"
+
+
+@pytest.mark.ipykernel_differs("replies do not come")
+def test_no_cell_is_lost_while_all_tasks_are_cancelled(client: Client) -> None:
+    client.run(
+        "import asyncio\n"
+        "async def end():\n"
+        "    while True:\n"
+        "        for task in asyncio.all_tasks() - {asyncio.current_task()}: task.cancel()\n"
+        "        await asyncio.sleep(0.0005)\n"
+        "ending = asyncio.create_task(end())"
+    )
+    for number in range(200):
+        assert client.run(f"{number}").result == str(number)
+    client.run("ending.cancel()")
 
 
 def test_asyncio_run_in_a_thread(client: Client) -> None:

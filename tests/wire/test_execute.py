@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from harness import Client, Kernel, is_status
+from harness import Client, Kernel, is_status, wait_until
 
 
 def test_a_cell_is_framed_by_busy_and_idle(client: Client) -> None:
@@ -263,3 +263,15 @@ def test_requests_of_unknown_type_are_framed_and_survived(client: Client) -> Non
         assert is_status(published[0], "busy")
         client.run("pass")
         assert not client.has_reply(request)
+
+
+def test_a_stack_too_small_for_cells_does_not_end_the_kernel(fresh_client: Client) -> None:
+    fresh_client.run("import sys, threading; before = sys.getrecursionlimit()")
+    for limit in range(32, 60, 4):
+        fresh_client.execute(
+            "threading.Timer(0.1, sys.setrecursionlimit, [before]).start()\n"
+            f"sys.setrecursionlimit({limit})"
+        ).wait()
+        for _ in range(3):
+            fresh_client.execute("1 + 1").wait()
+        wait_until(lambda: fresh_client.execute("1 + 1").wait().status == "ok", "a larger stack")

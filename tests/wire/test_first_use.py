@@ -212,3 +212,22 @@ def test_errors_of_threads_at_once_are_all_shown(start_kernel: StartKernel) -> N
         "len(good)"
     )
     assert value(client, code) == 4
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "OSError"])
+def test_what_failed_to_be_made_is_made_at_the_next_question(
+    fresh_client: Client, error: str
+) -> None:
+    """A person interrupts once more, or there is no descriptor left to read a file with."""
+    fresh_client.run(
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "make = InteractiveShell.init_traceback_handlers\n"
+        "def fail(*arguments):\n"
+        "    InteractiveShell.init_traceback_handlers = make\n"
+        f"    raise {error}\n"
+        "InteractiveShell.init_traceback_handlers = fail"
+    )
+    fresh_client.execute("1/0").wait()
+    cell = fresh_client.run("1/0", expect="error")
+    assert cell.text() == cell.text("stderr") == ""
+    assert "ZeroDivisionError" in cell.one("error").content["traceback"][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -91,6 +92,24 @@ def test_an_interrupt_leaves_trio_usable(client: Client, interrupt: Interrupt, c
     client.run("%autoawait asyncio")
 
 
+@pytest.mark.ipyrust_only("its environment has no greenlet")
+@pytest.mark.parametrize("start", ["hub.switch()", "greenlet.greenlet(hub.switch, hub).switch()"])
+def test_an_interrupt_stops_a_cell_that_waits_in_a_greenlet(
+    client: Client, interrupt: Interrupt, start: str
+) -> None:
+    """As gevent does: its loop runs in a greenlet, which has a stack of its own."""
+    pytest.importorskip("greenlet")
+    client.run(
+        "import greenlet, time\n"
+        "def wait():\n    print('begun')\n    time.sleep(1000)\n"
+        "hub = greenlet.greenlet(wait)"
+    )
+    cell = client.execute(start).wait_for_text("begun")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert client.run("'usable'").result == "'usable'"
+
+
 # Handled by the loop when the cell's next step is the next in its queue.
 BETWEEN_STEPS = """\
 import asyncio, signal, time
@@ -150,6 +169,38 @@ def test_the_traceback_ends_with_the_line_of_the_user(client: Client, interrupt:
     traceback = "".join(cell.wait().reply.content["traceback"])
     assert "time" in traceback
     assert "_on_signal" not in traceback
+
+
+def test_a_traceback_that_a_cell_prints_ends_with_its_line(
+    client: Client, interrupt: Interrupt
+) -> None:
+    cell = client.execute(
+        "import time, traceback\n"
+        "try: print('begun'); time.sleep(1000)\n"
+        "except KeyboardInterrupt: traceback.print_exc(); 1 / 0"
+    )
+    cell.wait_for_text("begun")
+    interrupt()
+    shown = "\n".join(cell.wait().reply.content["traceback"])
+    assert cell.text("stderr").count("  File ") == 1
+    assert "During handling" in shown
+    assert "ipyrust" not in shown
+
+
+def test_an_interrupt_that_a_custom_handler_shows_is_shown_once(
+    client: Client, interrupt: Interrupt
+) -> None:
+    client.run(
+        "import time\n"
+        "def handler(shell, kind, error, traceback, tb_offset=None): print('handled')\n"
+        "get_ipython().set_custom_exc((KeyboardInterrupt,), handler)"
+    )
+    cell = client.execute("print('begun')\ntime.sleep(1000)").wait_for_text("begun")
+    interrupt()
+    assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+    assert cell.text() == "begun\nhandled\n"
+    assert "error" not in cell.types
+    client.run("get_ipython().set_custom_exc((), None)")
 
 
 def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:
@@ -290,6 +341,18 @@ def test_an_interrupt_ends_a_wait_for_a_lock(client: Client, interrupt: Interrup
     cell = client.execute(BEGIN + code).wait_for_text("begun")
     interrupt()
     assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
+
+
+@pytest.mark.ipykernel_differs("it ends")
+def test_a_signal_handler_may_raise_between_cells(client: Client) -> None:
+    client.run(
+        "import signal\n"
+        "def late(*_): raise TimeoutError\n"
+        "before = signal.signal(signal.SIGALRM, late)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.05)"
+    )
+    time.sleep(0.1)  # While nothing is asked of it.
+    assert client.run("signal.signal(signal.SIGALRM, before)\n'usable'").result == "'usable'"
 
 
 def test_an_interrupt_leaves_background_tasks_alone(client: Client, interrupt: Interrupt) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from harness import Client, Kernel
 
@@ -124,6 +126,30 @@ def test_a_child_can_be_terminated(client: Client) -> None:
         "child.start(); child.terminate(); child.join(); child.exitcode"
     )
     assert client.run(code).result == "-15"
+
+
+def test_signals_of_a_forked_child_are_as_in_any_python(client: Client) -> None:
+    """Libraries compare the handlers; asyncio cancels what `asyncio.run` runs if it is Python's."""
+    code = (
+        "import asyncio, multiprocessing, os, signal\n"
+        "read, write = os.pipe()\n"
+        "async def wait():\n"
+        "    os.write(write, b'.')\n"
+        "    try: await asyncio.sleep(1000)\n"
+        "    except asyncio.CancelledError: print('cancelled', flush=True); raise\n"
+        "def work():\n"
+        "    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL\n"
+        "    asyncio.run(wait())\n"
+        "child = multiprocessing.get_context('fork').Process(target=work)\n"
+        "child.start(); os.read(read, 1)\n"
+        "os.kill(child.pid, signal.SIGINT); child.join()"
+    )
+    cell = client.run(code)
+    cell.wait_for_text("KeyboardInterrupt\n", "stderr")
+    assert "ipyrust" not in cell.text("stderr")
+    if sys.version_info >= (3, 11):
+        cell.wait_for_text("cancelled\n")
 
 
 def test_shell_commands(client: Client) -> None:

@@ -180,6 +180,19 @@ def test_what_python_says_when_it_cannot_start_is_seen(
 
 
 @pytest.mark.both_doors
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_standard_descriptors_may_be_closed(
+    start_kernel: StartKernel, target: Target, closed: str
+) -> None:
+    words = target.command("{connection_file}")
+    kernel = start_kernel(command=["sh", "-c", f'exec "$@" {closed}', "sh", *words])
+    client = kernel.client()
+    cell = client.run("import os\nprint('printed', flush=True); os.system('echo by a child')")
+    cell.wait_for_text("by a child\n")
+    assert cell.text() == "printed\nby a child\n"
+
+
+@pytest.mark.both_doors
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -89,6 +89,7 @@ impl Kernel {
     /// Binds the sockets and starts to answer. When it returns, clients can
     /// connect, and `kernel_info_request` and the heartbeat are answered.
     pub fn start(file: ConnectionFile, options: KernelOptions) -> Result<Kernel, StartError> {
+        crate::process::open_standard_descriptors();
         crate::process::watch_forks();
         let (mut info, registration) = match file {
             ConnectionFile::Connection(info) => (info, None),

@@ -4,7 +4,8 @@
 //! stand here.
 
 use crate::protocol::StreamName;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::fs::File;
 use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,21 @@ pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: _exit takes any status and does not return.
     unsafe { libc::_exit(status) }
+}
+
+/// Opens those of the descriptors 0, 1 and 2 that are closed. What is opened first
+/// would get their numbers: a socket, which is then captured as the output.
+pub(crate) fn open_standard_descriptors() {
+    // Where there is no such file nothing can be done.
+    while let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        if null.as_raw_fd() > 2
+            || rustix::io::fcntl_setfd(&null, rustix::io::FdFlags::empty()).is_err()
+        {
+            return;
+        }
+        // It stays open.
+        let _ = null.into_raw_fd();
+    }
 }
 
 /// A pipe whose ends are not inherited by programs that are started.
