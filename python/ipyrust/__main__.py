@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ipyrust.arguments import Arguments
 
 HELP = """\
-usage: python -m ipyrust [-f CONNECTION_FILE] [OPTION]... [FILE [ARGUMENT]...]
+usage: python -m ipyrust [-f CONNECTION_FILE] [OPTION]...
 
 A Jupyter kernel for Python. Jupyter starts it; `python -m ipyrust.install` tells Jupyter of it.
 

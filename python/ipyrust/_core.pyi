@@ -389,8 +389,8 @@ def read_arguments(
 ) -> tuple[list[tuple[str, str, Any]], list[str], list[str], bool, bool]:
     """Read a command line without the program's name.
 
-    Settings (class, trait and value, in the order given), the file to run and its arguments, what
-    is not known, and whether help or the version was asked for.
+    Settings (class, trait and value, in the order given), what launchers pass on, what is
+    not known, and whether help or the version was asked for.
     """
 
 def needs_directory(settings: Sequence[tuple[str, str, Any]]) -> bool:

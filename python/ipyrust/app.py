@@ -217,9 +217,8 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         self.connection_dir = os.path.dirname(os.path.abspath(core.connection_file))
         for unknown in arguments.unknown:
             self.log.warning("unknown argument, not used: %s", unknown)
+        # Not to be run: `jupyter run` passes the files' names on, and sends their code itself.
         self.extra_args = list(arguments.extra)
-        if arguments.extra and not (self.code_to_run or self.module_to_run):
-            self.file_to_run = arguments.extra[0]
         self._warn_of_readers(core)
 
     def _warn_of_readers(self, core: _core.Kernel) -> None:

@@ -29,7 +29,7 @@ class Arguments:
     ) -> None:
         # (class, trait, value) in the order given; a text is not interpreted yet.
         self.settings = list(settings)
-        self.extra = list(extra)  # Files to run and their arguments.
+        self.extra = list(extra)  # What launchers pass on; the arguments of `-c` and `-m`.
         self.unknown = list(unknown)
         self.help = help
         self.version = version

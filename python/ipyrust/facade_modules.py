@@ -92,8 +92,13 @@ def fill(module: ModuleType) -> None:
             return value
         if prefix + name in MODULES:
             return importlib.import_module(prefix + name)
-        if everything := table.get("*"):
-            return getattr(importlib.import_module(everything), name)
+        # What the import system and tools ask of any module loads nothing.
+        if (everything := table.get("*")) and not name.startswith("__"):
+            try:
+                return getattr(importlib.import_module(everything), name)
+            except ImportError as error:
+                # `inspect` asks every module there is, and expects nothing else of one.
+                raise AttributeError(f"module {module.__name__!r}: {error}") from error
         raise AttributeError(
             f"module {module.__name__!r} (ipyrust's stand-in for ipykernel) has no {name!r}"
         )

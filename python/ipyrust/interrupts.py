@@ -36,6 +36,11 @@ raised there either, but where one of them waits for the lock. In all three case
 an interrupt: a helper thread sends the signal again, every few milliseconds, until it was raised in
 code that can take it or the cell has ended.
 
+A cell is owed the next interrupt also while the last one ends it: its code has left the stack, and
+IPython shows where it was interrupted. Servers interrupt a cell and ask for the shutdown, which
+interrupts again; raised at once, that would take the place of the traceback. After `SHOWN_WITHIN`
+it is raised whatever runs.
+
 There is one way past all this, and it is CPython's: a signal that arrives after the last look for
 signals and before a system call begins does not end that call (`time.sleep` sleeps on). Python
 writes a byte to the wakeup descriptor when the signal arrives, our handler takes it out when it
@@ -65,6 +70,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
 from ipyrust import _core
+from ipyrust.debugger.cells import is_cell_file
 
 T = TypeVar("T")
 
@@ -79,12 +85,13 @@ RESEND_SLOWEST = 0.03  # While the debugger holds the cell, which may be for hou
 # How often in one call of a function that takes a lock, until it is believed to wait for it: Python
 # looks for signals between a few steps of such a call, once in each, and where it waits.
 LOCK_LOOKS = 5
+SHOWN_WITHIN = 1.0  # Seconds that the first traceback of a process takes at most.
 
 
 class Cell:
     """What interrupts need to know of the running cell."""
 
-    __slots__ = ("asked", "came", "cancels", "entered", "loop", "owed", "started", "task")
+    __slots__ = ("asked", "came", "cancels", "entered", "loop", "owed", "raised", "started", "task")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
         self.loop = loop
@@ -95,6 +102,7 @@ class Cell:
         self.owed = False  # An interrupt was swallowed by code that cannot take it, or is late.
         self.asked = False  # The loop was asked to cancel the task, and has not done it yet.
         self.cancels = 0
+        self.raised = -SHOWN_WITHIN  # When the last interrupt was raised in it.
 
 
 class _PassesForPythons(type):
@@ -215,6 +223,7 @@ class Interrupts:
         cell.started = True
         if cell.came:
             cell.owed = False
+            cell.raised = time.monotonic()
             raise KeyboardInterrupt
 
     def is_cancelled(self) -> bool:
@@ -313,11 +322,12 @@ class Interrupts:
         if resent and not cell.owed:
             return False  # Raised already, between the sender's question and its signal.
         again, cell.came = cell.came, True
-        if place == _CELL and self._would_stay_locked(frame):
+        if place == _CELL and (self._would_stay_locked(frame) or _is_being_shown(cell, frame)):
             self._owe(cell)
             return False
         if place == _CELL:
             cell.owed = cell.asked = False
+            cell.raised = time.monotonic()
             return True
         if place == _HELD:
             self._owe(cell)
@@ -344,6 +354,7 @@ class Interrupts:
         if self.cell is cell and cell.task is not None and cell.asked:
             cell.owed = cell.asked = False
             cell.cancels += 1
+            cell.raised = time.monotonic()
             cell.task.cancel()
 
     def _on_unraisable(self, unraisable: Any) -> None:
@@ -442,6 +453,18 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 def handles_lock(frame: FrameType | None) -> bool:
     """Whether what is raised here would leave a lock taken that nobody releases."""
     return frame is not None and frame.f_code in _LOCK_CODES
+
+
+def _is_being_shown(cell: Cell, frame: FrameType | None) -> bool:
+    """Whether the last interrupt is what ends the cell right now: its own code does not run."""
+    if time.monotonic() - cell.raised >= SHOWN_WITHIN:
+        return False
+    for caller in _callers(frame):
+        if caller.f_code is _CELL_CODE:
+            break
+        if is_cell_file(caller.f_code.co_filename):
+            return False
+    return True
 
 
 def _is_in_cell(frame: FrameType | None) -> bool:

@@ -127,6 +127,18 @@ def test_what_is_not_there_is_an_import_error(alone: Client) -> None:
     assert cell.reply.content["ename"] == "ImportError"
 
 
+def test_a_module_whose_library_is_missing_keeps_no_traceback_from_being_shown(
+    alone: Client,
+) -> None:
+    alone.run("sys.modules['matplotlib_inline.backend_inline'] = None")
+    missing = alone.run("from ipykernel.pylab.backend_inline import show", expect="error")
+    assert missing.reply.content["ename"] == "ImportError"
+    # A frame whose module is looked for among all that are loaded.
+    failed = alone.run("exec(compile('1/0', '<frozen>', 'exec'))", expect="error")
+    assert failed.types == ["error"]
+    assert failed.reply.content["traceback"]
+
+
 def test_bokehs_comm(alone: Client) -> None:
     cell = alone.run(
         "from ipykernel.comm import Comm\n"

@@ -91,6 +91,14 @@ def test_a_file_to_run_before_the_first_cell(start_kernel: StartKernel, tmp_path
     assert client.run("prepared").result == "'__main__'"
 
 
+def test_files_that_a_launcher_names_are_not_run(start_kernel: StartKernel, tmp_path: Path) -> None:
+    # `jupyter run` passes them on, and then sends what is in them.
+    path = tmp_path / "script.py"
+    path.write_text("has_run = True")
+    client = start_kernel(arguments=[str(path)]).client()
+    assert client.run("'has_run' in globals()").result == "False"
+
+
 def test_an_extension_that_fails_is_survived(start_kernel: StartKernel) -> None:
     kernel = start_kernel(arguments=["--IPKernelApp.extra_extensions=no_such_extension"])
     assert kernel.client().run("1").result == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -201,6 +202,45 @@ def test_an_interrupt_that_a_custom_handler_shows_is_shown_once(
     assert cell.text() == "begun\nhandled\n"
     assert "error" not in cell.types
     client.run("get_ipython().set_custom_exc((), None)")
+
+
+@pytest.mark.ipykernel_differs("the second takes the place of the traceback")
+@pytest.mark.parametrize("pause", [0, 0.001, 0.003, 0.01])
+def test_a_second_interrupt_does_not_take_the_place_of_the_traceback(
+    client: Client, kernel: Kernel, pause: float
+) -> None:
+    # As servers do it: a signal, then a shutdown, which interrupts too.
+    for wait in ("time.sleep(1000)", "await asyncio.sleep(1000)"):
+        cell = client.execute(BEGIN + wait).wait_for_text("begun")
+        kernel.interrupt()
+        time.sleep(pause)
+        kernel.interrupt()
+        assert cell.wait().types == ["stream", "error"]
+        assert [stream.content["name"] for stream in cell.of_type("stream")] == ["stdout"]
+        traceback = "".join(cell.reply.content["traceback"])
+        assert wait in re.sub(r"\x1b\[[\d;]*m", "", traceback)
+
+
+def test_a_second_interrupt_ends_what_the_first_has_left_running(
+    client: Client, kernel: Kernel
+) -> None:
+    hook = (
+        "import time\n"
+        "def hook():\n"
+        "    events.unregister('post_execute', hook)\n"
+        "    print('hooked')\n"
+        "    time.sleep(1000)"
+    )
+    # Not in a cell's file, as a library's.
+    client.run(f"space = {{'events': get_ipython().events}}\nexec({hook!r}, space)")
+    cell = client.execute(
+        BEGIN + "space['events'].register('post_execute', space['hook'])\ntime.sleep(1000)"
+    ).wait_for_text("begun")
+    kernel.interrupt()
+    cell.wait_for_text("hooked")
+    kernel.interrupt()
+    cell.wait()
+    assert cell.reply.content["ename"] == "KeyboardInterrupt"
 
 
 def test_an_interrupt_can_be_caught(client: Client, interrupt: Interrupt) -> None:

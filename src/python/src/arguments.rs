@@ -105,7 +105,7 @@ pub(crate) type Setting = (String, String, Value);
 pub(crate) struct Arguments {
     /// In the order given.
     pub(crate) settings: Vec<Setting>,
-    /// Files to run and their arguments.
+    /// What launchers pass on; the arguments of `-c` and `-m`.
     pub(crate) extra: Vec<OsString>,
     pub(crate) unknown: Vec<OsString>,
     pub(crate) help: bool,
@@ -208,7 +208,7 @@ type Parts = (Vec<Setting>, Vec<OsString>, Vec<OsString>, bool, bool);
 
 /// Read a command line without the program's name.
 ///
-/// Settings (class, trait and value, in the order given), the file to run and its arguments, what is not
+/// Settings (class, trait and value, in the order given), what launchers pass on, what is not
 /// known, and whether help or the version was asked for.
 #[pyfunction]
 pub(crate) fn read_arguments(argv: Vec<OsString>) -> Parts {
