@@ -196,7 +196,8 @@ def test_an_interrupt_that_a_custom_handler_shows_is_shown_once(
         "def handler(shell, kind, error, traceback, tb_offset=None): print('handled')\n"
         "get_ipython().set_custom_exc((KeyboardInterrupt,), handler)"
     )
-    cell = client.execute("print('begun')\ntime.sleep(1000)").wait_for_text("begun")
+    # In one statement: between two of them it is IPython that runs, and is torn.
+    cell = client.execute("while True: print('begun'); time.sleep(1000)").wait_for_text("begun")
     interrupt()
     assert cell.wait().reply.content["ename"] == "KeyboardInterrupt"
     assert cell.text() == "begun\nhandled\n"
@@ -210,8 +211,10 @@ def test_a_second_interrupt_does_not_take_the_place_of_the_traceback(
     client: Client, kernel: Kernel, pause: float
 ) -> None:
     # As servers do it: a signal, then a shutdown, which interrupts too.
+    client.run("import asyncio, time")
     for wait in ("time.sleep(1000)", "await asyncio.sleep(1000)"):
-        cell = client.execute(BEGIN + wait).wait_for_text("begun")
+        # In one statement: between two of them it is IPython that runs, and is torn.
+        cell = client.execute(f"while True: print('begun'); {wait}").wait_for_text("begun")
         kernel.interrupt()
         time.sleep(pause)
         kernel.interrupt()
@@ -234,7 +237,8 @@ def test_a_second_interrupt_ends_what_the_first_has_left_running(
     # Not in a cell's file, as a library's.
     client.run(f"space = {{'events': get_ipython().events}}\nexec({hook!r}, space)")
     cell = client.execute(
-        BEGIN + "space['events'].register('post_execute', space['hook'])\ntime.sleep(1000)"
+        "import time; space['events'].register('post_execute', space['hook'])\n"
+        "while True: print('begun'); time.sleep(1000)"
     ).wait_for_text("begun")
     kernel.interrupt()
     cell.wait_for_text("hooked")
