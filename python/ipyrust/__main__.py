@@ -137,8 +137,8 @@ def _is_on(value: object) -> bool:
     return str(value).lower() not in ("false", "0")
 
 
-def _tell(core: object, text: str) -> None:
-    os.write(core.original_stderr, text.encode())  # type: ignore[attr-defined]
+def _tell(core: _core.Kernel, text: str) -> None:
+    os.write(core.original_stderr, text.encode())
 
 
 def _remove(path: str) -> None:

@@ -247,9 +247,9 @@ class Interrupts:
         self._locking = (None, 0)
         # A task that was cancelled, by us or by the cell, and goes on says so, or its next timeout
         # misbehaves.
-        cancelling = getattr(cell.task, "cancelling", None)  # Python 3.11.
-        while cancelling is not None and cancelling():
-            cell.task.uncancel()  # type: ignore[union-attr]
+        task: Any = cell.task
+        while hasattr(task, "cancelling") and task.cancelling():  # Python 3.11.
+            task.uncancel()
         if signal.getsignal(signal.SIGINT) is not self._handler:
             signal.signal(signal.SIGINT, self._handler)
 
